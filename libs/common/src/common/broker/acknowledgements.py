@@ -1,0 +1,60 @@
+"""Finished records on their way back to the transport: in batches, one call at a time."""
+
+import asyncio
+from collections.abc import Callable
+
+from common.broker.outage import Outage, wait_unless
+from common.broker.transport import Delivery, Subscription
+from common.errors import DependencyDown
+
+
+class Acknowledgements:
+    """What one subscription was not yet told."""
+
+    def __init__(
+        self, subscription: Subscription, outage: Outage, moved: Callable[[], None]
+    ) -> None:
+        """Call `moved` whenever records were acknowledged."""
+        self._subscription = subscription
+        self._outage = outage
+        self._moved = moved
+        self._finished: list[Delivery] = []
+        self._some = asyncio.Event()
+        self._one_call = asyncio.Lock()
+
+    def __len__(self) -> int:
+        """Count the records that wait."""
+        return len(self._finished)
+
+    def add(self, delivery: Delivery) -> None:
+        """Take over a finished record."""
+        self._finished.append(delivery)
+        self._some.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Acknowledge until cancelled; while the broker is away the consumer pauses for it."""
+        while True:
+            await self._some.wait()
+            try:
+                await self.hand_over()
+            except DependencyDown as error:
+                if stop.is_set():
+                    return  # who drains tries once more, and what fails then will come again
+                await wait_unless(stop, self._outage.begins("acknowledging", error))
+            else:
+                self._outage.ends("acknowledging")
+                self._moved()
+
+    async def hand_over(self) -> None:
+        """Acknowledge what is finished now. Raises `DependencyDown`; nothing is forgotten then."""
+        async with self._one_call:
+            batch = self._finished.copy()
+            self._some.clear()
+            if not batch:
+                return
+            try:
+                await self._subscription.acknowledge(batch)
+            except BaseException:
+                self._some.set()
+                raise
+            del self._finished[: len(batch)]

@@ -1,0 +1,1 @@
+"""Kafka, through aiokafka: loaded only where the broker's URL says kafka."""

@@ -1,0 +1,115 @@
+"""How far each partition is done, and telling Kafka so: by time and count, one call at a time."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# aiokafka carries no types
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from common.broker.contiguous import Contiguous
+from common.broker.kafka.address import Address
+from common.broker.kafka.failures import away
+from common.broker.outage import wait_unless
+from common.broker.transport import Delivery
+from common.errors import DependencyDown
+
+log = structlog.get_logger()
+
+_SECONDS = 1.0
+_RECORDS = 500
+_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The progress that a delivery counts for.
+
+    An older assignment's is nobody's any more, so that a late completion moves nothing.
+    """
+
+    progress: Contiguous
+    offset: int
+
+
+class Commits:
+    """The progress of the partitions of one assignment after the other."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, address: Address) -> None:
+        """Commit through this consumer."""
+        self._consumer = consumer
+        self._address = address
+        self._progress: dict[TopicPartition, Contiguous] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._one_call = asyncio.Lock()
+        self._finished = 0
+        self._many = asyncio.Event()
+        self.trouble: DependencyDown | None = None
+        """Why the last commit failed; None while they succeed."""
+
+    def held(self, partition: TopicPartition) -> int:
+        """Count the records of a partition that no commit covers yet."""
+        progress = self._progress.get(partition)
+        return 0 if progress is None else len(progress)
+
+    def take(self, partition: TopicPartition, offset: int) -> Token:
+        """Note a record that was read."""
+        progress = self._progress.setdefault(partition, Contiguous())
+        progress.add(offset)
+        return Token(progress, offset)
+
+    def finish(self, deliveries: Sequence[Delivery]) -> None:
+        """Note records that are done."""
+        for delivery in deliveries:
+            if not isinstance(delivery.token, Token):
+                raise TypeError(f"a delivery of another transport: {delivery.token!r}")
+            delivery.token.progress.finish(delivery.token.offset)
+        self._finished += len(deliveries)
+        if self._finished >= _RECORDS:
+            self._many.set()
+
+    async def commit(self) -> None:
+        """Make the progress durable. Raises `DependencyDown`; a later call tries again then."""
+        async with self._one_call:
+            self._finished = 0
+            self._many.clear()
+            positions = {
+                partition: progress.position
+                for partition, progress in self._progress.items()
+                if progress.position is not None
+                and progress.position != self._committed.get(partition)
+            }
+            if positions:
+                await self._send(positions)
+
+    async def keep_committing(self) -> None:
+        """Commit every second and every 500 records, for ever."""
+        while True:
+            await wait_unless(self._many, _SECONDS)
+            try:
+                await self.commit()
+            except DependencyDown as error:
+                self.trouble = error
+            else:
+                self.trouble = None
+
+    def forget(self) -> None:
+        """Start anew: the next assignment reads from what was committed."""
+        self._progress = {}
+        self._committed = {}
+
+    async def _send(self, positions: dict[TopicPartition, int]) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._consumer.commit(positions)
+        except (CommitFailedError, IllegalStateError) as error:
+            # the group went on without us; who has the partitions now begins at the last commit
+            log.info("commit came too late", partitions=len(positions), cause=str(error))
+        except (KafkaError, TimeoutError) as error:
+            raise away(error, self._address) from error
+        else:
+            self._committed.update(positions)

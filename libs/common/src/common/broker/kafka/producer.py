@@ -1,0 +1,112 @@
+"""One producer a process: connected when first needed, replaced when it is broken."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# aiokafka carries no types
+
+import asyncio
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+
+from common.broker.kafka.address import Address
+from common.broker.kafka.failures import away, classified
+from common.errors import PermanentError
+from common.events import Record
+
+log = structlog.get_logger()
+
+_REQUEST_MILLISECONDS = 5000
+"""What a leader that hangs costs; the client's own default is eight times that."""
+_BATCH_BYTES = 131_072
+_CHECK_SECONDS = 3.0
+_CLOSE_SECONDS = 5.0
+
+
+class RecordProducer:
+    """Idempotent, acknowledged by all replicas in sync, nothing held back to fill a batch."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect to nobody yet."""
+        self._address = address
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
+        self._discarding: set[asyncio.Task[None]] = set()
+
+    async def send(self, topic: str, record: Record) -> None:
+        """Return once all replicas in sync have it. See `Transport.publish`.
+
+        While no broker serves the partition this waits as long as its caller does, since an
+        idempotent producer never gives a record up, and delivers it later.
+        """
+        producer = await self._connected()
+        try:
+            await producer.send_and_wait(
+                topic, record.value, key=record.key.encode(), headers=list(record.headers)
+            )
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            self._replace(producer)
+            raise PermanentError(f"{topic} takes no record of {len(record.value)} bytes") from error
+        except KafkaError as error:
+            if not error.retriable:
+                # it would fail every later record of the partition with OutOfOrderSequenceNumber
+                self._replace(producer)
+            raise away(error, self._address) from error
+
+    async def check(self) -> None:
+        """Raise `DependencyDown` unless a broker answers now."""
+        with classified(self._address):
+            async with asyncio.timeout(_CHECK_SECONDS):
+                producer = await self._connected()
+                answered = await producer.client.force_metadata_update()
+        if not answered:
+            raise away(TimeoutError(), self._address)
+
+    async def close(self) -> None:
+        """Wait a few seconds for what is on its way, then drop it."""
+        if self._producer is not None:
+            self._replace(self._producer)
+        if self._discarding:
+            await asyncio.wait(self._discarding)
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._address.text,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=_BATCH_BYTES,
+            compression_type="lz4",
+            request_timeout_ms=_REQUEST_MILLISECONDS,
+        )
+        try:
+            with classified(self._address):
+                await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
+
+    def _replace(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer = None
+            discarding = asyncio.create_task(_discard(producer))
+            self._discarding.add(discarding)
+            discarding.add_done_callback(self._discarding.discard)
+
+
+async def _discard(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await producer.stop()
+    except TimeoutError:
+        # records that no broker takes; whoever published them has given up on them
+        log.warning("kafka producer closed with records on their way")
+        await producer._sender.close()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - `stop` waits for ever
+        await producer.client.close()

@@ -1,0 +1,165 @@
+"""Records in a SQLite file: the embedded default, also between processes of one machine.
+
+A record leaves the file when it is acknowledged, since a topic has one group. A process that stops
+loses its leases after a while, and what it held is taken by another.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+
+from common.broker import sqlite_records
+from common.broker.outage import wait_unless
+from common.broker.sqlite_records import Claim, claim_of
+from common.broker.transport import Delivery, Revoked
+from common.database import Database, Transaction
+from common.errors import DependencyDown
+from common.events import Record, Topic
+from common.ids import new_id
+
+log = structlog.get_logger()
+
+
+class SqliteTransport:
+    """See `Transport`. This process sees at once what it publishes; others look every 0.2 s."""
+
+    def __init__(self, database: Database, *, lease_seconds: float) -> None:
+        """Use a database that holds nothing else; its table is made when first used."""
+        self._database = database
+        self._lease = timedelta(seconds=lease_seconds)
+        self._created = False
+        self._subscriptions: set[SqliteSubscription] = set()
+
+    async def publish(self, record: Record) -> None:
+        """See `Transport.publish`: one transaction, synced to the disk."""
+
+        def append(tx: Transaction) -> None:
+            sqlite_records.insert(tx, record)
+
+        await self._prepare()
+        await self._database.transaction(append)
+        for subscription in self._subscriptions:
+            subscription.news.set()
+
+    async def check(self) -> None:
+        """See `Transport.check`: whether the file can be locked for writing."""
+
+        def nothing(_tx: Transaction) -> None:
+            pass
+
+        await self._prepare()
+        await self._database.transaction(nothing)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, group: str, topics: Sequence[Topic], revoked: Revoked
+    ) -> AsyncGenerator["SqliteSubscription"]:
+        """See `Transport.subscribe`."""
+        del group
+        await self._prepare()
+        names = [topic.name for topic in topics]
+        subscription = SqliteSubscription(self._database, names, self._lease)
+        self._subscriptions.add(subscription)
+        renewing = asyncio.create_task(subscription.keep_leases(revoked))
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.remove(subscription)
+            renewing.cancel()
+            await asyncio.wait([renewing])
+            await subscription.release()
+            for other in self._subscriptions:
+                other.news.set()
+
+    async def _prepare(self) -> None:
+        if not self._created:
+            await self._database.transaction(sqlite_records.create)
+            self._created = True
+
+
+class SqliteSubscription:
+    """See `Subscription`."""
+
+    def __init__(self, database: Database, topics: Sequence[str], lease: timedelta) -> None:
+        """Read these topics."""
+        self._database = database
+        self._topics = topics
+        self._lease = lease
+        self._holder = new_id()
+        self._held: dict[Claim, Delivery] = {}
+        self._busy = False
+        self.news = asyncio.Event()
+        """Set when this process changed what can be taken."""
+
+    async def fetch(self, limit: int) -> Sequence[Delivery]:
+        """See `Subscription.fetch`. Looks without the right to write unless there was work."""
+        self.news.clear()
+        if not self._busy and not await self._database.read(self._any_free):
+            await wait_unless(self.news, random.uniform(0.1, 0.25))  # noqa: S311 - jitter
+            if not await self._database.read(self._any_free):
+                return ()
+
+        def take(tx: Transaction) -> list[Delivery]:
+            return sqlite_records.take(
+                tx, self._topics, self._holder, limit=limit, lease=self._lease
+            )
+
+        deliveries = await self._database.transaction(take)
+        self._held.update((claim_of(delivery), delivery) for delivery in deliveries)
+        self._busy = bool(deliveries)
+        return deliveries
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Subscription.acknowledge`."""
+
+        def remove(tx: Transaction) -> None:
+            sqlite_records.remove(tx, deliveries)
+
+        await self._database.transaction(remove)
+        for delivery in deliveries:
+            self._held.pop(claim_of(delivery), None)
+        self.news.set()
+
+    async def flush(self) -> None:
+        """See `Subscription.flush`: nothing is kept back."""
+
+    async def keep_leases(self, revoked: Revoked) -> None:
+        """Renew what is held, for ever; tell what was lost to another process."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                lost = await self._renew()
+            except DependencyDown as error:
+                log.warning("leases not renewed", cause=error.cause)
+                continue
+            if lost:
+                log.warning("leases lost", records=len(lost))
+                await revoked([delivery.shard for delivery in lost])
+
+    async def release(self) -> None:
+        """Give back at once what was not acknowledged; if that fails, the leases run out."""
+
+        def give_back(tx: Transaction) -> None:
+            sqlite_records.release(tx, self._holder)
+
+        try:
+            await self._database.transaction(give_back)
+        except DependencyDown as error:
+            log.warning("leases not given back", cause=error.cause)
+
+    async def _renew(self) -> list[Delivery]:
+        claims = list(self._held)
+
+        def renew(tx: Transaction) -> set[Claim]:
+            return sqlite_records.renew(tx, claims, self._lease)
+
+        lost = await self._database.transaction(renew) if claims else ()
+        # one that was acknowledged meanwhile is gone as well, and not lost
+        return [self._held.pop(claim) for claim in lost if claim in self._held]
+
+    def _any_free(self, tx: Transaction) -> bool:
+        return sqlite_records.any_free(tx, self._topics)

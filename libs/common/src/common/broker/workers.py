@@ -1,0 +1,122 @@
+"""The running part: so many keys at a time, a pause as a whole, one record as the probe."""
+
+import asyncio
+from collections.abc import Callable
+
+from common.broker.handling import Handling
+from common.broker.lanes import Held, Lanes
+from common.broker.outage import Outage
+from common.broker.transport import Delivery
+from common.errors import DependencyDown
+
+_HANDLING = "handling"
+
+
+class Workers:
+    """Take records out of the lanes and bring each to its outcome."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        handling: Handling,
+        outage: Outage,
+        finished: Callable[[Delivery], None],
+        *,
+        concurrency: int,
+    ) -> None:
+        """Hand what is settled to `finished`, unless it was taken away meanwhile."""
+        self._lanes = lanes
+        self._handling = handling
+        self._outage = outage
+        self._finished = finished
+        self._concurrency = concurrency
+        self._running = 0
+        self._probed: Held | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether a handler waits for its dependency: nothing more should be read then."""
+        return self._outage.met_by(_HANDLING)
+
+    def open(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to take records, as tasks of this group."""
+        self._tasks = tasks
+
+    def close(self) -> None:
+        """Take no further record; what runs goes on."""
+        self._tasks = None
+
+    def go_on(self) -> None:
+        """Take what is ready, as far as there are free slots and nothing to wait for."""
+        while self._running < self._concurrency and (held := self._next()) is not None:
+            self._start(held)
+
+    def _next(self) -> Held | None:
+        if self._tasks is None or self._outage.reason is not None:
+            return None
+        return self._lanes.take()
+
+    def _start(self, held: Held) -> None:
+        if self._tasks is not None:
+            self._running += 1
+            held.task = self._tasks.create_task(self._work(held))
+
+    async def _work(self, first: Held) -> None:
+        held: Held | None = first
+        try:
+            while held is not None:
+                held.task = asyncio.current_task()
+                await self._handle(held)
+                held = self._next()
+        finally:
+            self._running -= 1
+
+    async def _handle(self, held: Held) -> None:
+        try:
+            delay = await self._handling.settle(held)
+        except DependencyDown as error:
+            self._put_off(held, error)
+            return
+        except BaseException:  # cut short: it was not finished and comes again
+            self._lanes.settle(held)
+            self._well_again(held)
+            raise
+        if delay is None and not held.lost:
+            self._finished(held.delivery)
+        if delay is None or held.leaving:
+            self._lanes.settle(held)
+        else:
+            self._lanes.rest(held)
+            asyncio.get_running_loop().call_later(delay, self._wake, held)
+        self._well_again(held)
+
+    def _wake(self, held: Held) -> None:
+        self._lanes.wake(held)
+        self.go_on()
+
+    def _put_off(self, held: Held, error: DependencyDown) -> None:
+        if held.leaving:
+            self._lanes.settle(held)
+        else:
+            self._lanes.put_back(held)
+        if held is self._probed or not self.paused:
+            self._probed = None
+            delay = self._outage.begins(_HANDLING, error)
+            asyncio.get_running_loop().call_later(delay, self._probe)
+
+    def _probe(self) -> None:
+        """Let the record that met the outage tell whether it is over."""
+        held = self._lanes.take() if self._tasks is not None else None
+        if held is None:
+            self._outage.ends(_HANDLING)
+            self.go_on()
+        else:
+            self._probed = held
+            self._start(held)
+
+    def _well_again(self, held: Held) -> None:
+        if held is self._probed:
+            self._probed = None
+            self._outage.ends(_HANDLING)
+            self.go_on()

@@ -1,0 +1,32 @@
+"""What each database does in its own way: take jobs of any tenant, and go on holding them."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from common.ids import Ulid
+
+
+class Claimed(NamedTuple):
+    """A row that was taken, as of the claim."""
+
+    tenant: Ulid
+    key: str
+    token: int
+    attempts: int
+    correlation: Ulid | None
+
+
+class Claims(Protocol):
+    """Both methods raise `DependencyDown` while the database is away."""
+
+    async def claim(self, kind: str, limit: int, *, after: Ulid) -> Sequence[Claimed]:
+        """Take due jobs, going once round the tenants from the one behind `after`, in that order.
+
+        Jobs whose lease ran out are due again first. Nothing may also mean that another process is
+        claiming now.
+        """
+        ...
+
+    async def renew(self, tokens: Iterable[int]) -> set[int]:
+        """Hold these for another lease; tell which. A row that is locked just now is left out."""
+        ...

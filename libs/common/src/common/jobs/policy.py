@@ -1,0 +1,54 @@
+"""How often a failing job is tried, how long it rests: functions of numbers, chance passed in."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from common.settings import JobSettings
+
+_LONGEST_WHILE_AWAY = 15.0  # seconds: the work itself is sound, and goes on soon after the outage
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How many attempts, and the upper ends of the first and of the longest rest, in seconds."""
+
+    attempts: int
+    first: float
+    longest: float
+
+    @classmethod
+    def of(cls, settings: JobSettings) -> Self:
+        """Read it from the settings."""
+        return cls(
+            settings.retry_attempts, settings.retry_first_seconds, settings.retry_longest_seconds
+        )
+
+    def is_spent(self, attempts: int) -> bool:
+        """Tell whether an attempt that failed was the last."""
+        return attempts >= self.attempts
+
+    def is_overspent(self, attempts: int) -> bool:
+        """Tell whether a claim comes after the last attempt: that one ended with its process."""
+        return attempts > self.attempts
+
+    def rest(self, attempts: int, chance: float) -> timedelta:
+        """Rest anywhere between nothing and an end that doubles: full jitter parts jobs best.
+
+        `chance` is in [0, 1). (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
+        """
+        doubled = self.first * 2.0 ** min(attempts - 1, 62)
+        return timedelta(seconds=chance * min(self.longest, doubled))
+
+    def rest_while_away(self, lasted: float, chance: float) -> timedelta:
+        """Rest about as long as the outage has lasted, which needs no count of attempts."""
+        end = max(self.first, min(lasted, _LONGEST_WHILE_AWAY))
+        return timedelta(seconds=end * (0.5 + chance / 2))
+
+
+def reason_of(error: Exception) -> str:
+    """Say what failed in one short line: what follows it in a driver's message quotes rows."""
+    lines = str(error).splitlines()
+    said = f": {lines[0]}" if lines else ""
+    printable = (type(error).__name__ + said).encode("utf-8", "replace").decode()
+    return printable.replace("\0", "")[:200]

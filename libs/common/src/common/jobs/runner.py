@@ -1,0 +1,147 @@
+"""The component that takes a service's jobs when they are due, and holds them while they run."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+from common.errors import DependencyDown
+from common.jobs.agenda import Agenda
+from common.jobs.attempt import Attempts, JobHandler
+from common.jobs.job import Job, Outcome
+from common.jobs.outages import Outages
+from common.jobs.policy import RetryPolicy
+from common.jobs.store import Jobs
+from common.observability.metrics import Metrics
+from common.settings import JobSettings
+
+_DATABASE_USE = "jobs"  # who waits while the database is away
+
+
+class JobRunner:
+    """Runs the jobs of some kinds, which other processes may run too."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        handlers: Mapping[str, JobHandler],
+        settings: JobSettings,
+        metrics: Metrics,
+    ) -> None:
+        """Know what to do; nothing starts before `run`."""
+        if unknown := handlers.keys() - jobs.kinds:
+            message = f"handlers of kinds that {jobs.service} does not have: {sorted(unknown)}"
+            raise ValueError(message)
+        policy = RetryPolicy.of(settings)
+        self._jobs = jobs
+        self._handlers = handlers
+        self._concurrency = settings.concurrency
+        self._poll_seconds = settings.poll_seconds
+        self._outages = Outages(policy)
+        self._attempts = Attempts(jobs, policy, self._outages, metrics)
+        self._running: dict[Job, asyncio.Task[None]] = {}
+        self._agendas: dict[str, Agenda] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take jobs until `stop`, then wait for those that run.
+
+        Cancelled meanwhile, it cancels them and gives them back, so that another process takes them
+        at once.
+        """
+        now = time.monotonic()
+        self._agendas = {kind: Agenda(self._poll_seconds, now) for kind in self._handlers}
+        with self._jobs.telling(self._expect):
+            async with asyncio.TaskGroup() as group:
+                helpers = [
+                    group.create_task(self._hold_leases()),
+                    group.create_task(self._wake_at(stop)),
+                ]
+                await self._take_until(stop, group)
+                while self._running:
+                    await asyncio.wait(self._running.values())
+                for helper in helpers:
+                    helper.cancel()
+
+    async def _take_until(self, stop: asyncio.Event, group: asyncio.TaskGroup) -> None:
+        while not stop.is_set():
+            self._changed.clear()
+            for kind, agenda in self._agendas.items():
+                is_due = agenda.next_look <= time.monotonic()
+                if is_due and self._room(kind) > 0 and not stop.is_set():
+                    await self._take(kind, agenda, group)
+            await self._rest()
+
+    async def _take(self, kind: str, agenda: Agenda, group: asyncio.TaskGroup) -> None:
+        began = time.monotonic()
+        try:
+            jobs = await self._jobs.claim(kind, self._room(kind))
+        except DependencyDown as error:
+            rest = self._outages.failed(_DATABASE_USE, error)
+            agenda.rest_until(began + rest.total_seconds())
+            return
+        self._outages.worked(_DATABASE_USE)
+        agenda.looked(began, found=bool(jobs))
+        for job in jobs:
+            task = group.create_task(self._attempts.run(job, self._handlers[kind]))
+            self._running[job] = task
+            task.add_done_callback(partial(self._ended, job))
+
+    def _room(self, kind: str) -> int:
+        """How many more of this kind may run; the last slot of another kind is never taken."""
+        running = Counter(job.kind for job in self._running)
+        kept = sum(1 for other in self._handlers if other != kind and not running[other])
+        too_few = self._concurrency < len(self._handlers)
+        return self._concurrency - running.total() - (0 if too_few else kept)
+
+    async def _rest(self) -> None:
+        """Wait for the next reason to look, or for a change."""
+        looks = [agenda.next_look for kind, agenda in self._agendas.items() if self._room(kind) > 0]
+        seconds = min(looks) - time.monotonic() if looks else None
+        with suppress(TimeoutError):  # then it is time to look
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._changed.set()
+
+    def _expect(self, kind: str, due_in: float) -> None:
+        if agenda := self._agendas.get(kind):
+            now = time.monotonic()
+            agenda.expect(now + due_in, now)
+            self._changed.set()
+
+    def _ended(self, job: Job, _task: asyncio.Task[None]) -> None:
+        del self._running[job]
+        self._agendas[job.kind].look_soon()  # one more of its tenant may run now
+        self._changed.set()
+
+    async def _hold_leases(self) -> None:
+        lease = self._jobs.lease.total_seconds()
+        pause = lease / 3
+        while True:
+            await asyncio.sleep(pause)
+            pause = lease / 3 if await self._renew() else lease / 10
+
+    async def _renew(self) -> bool:
+        held = [job for job in self._running if job.outcome is None]
+        try:
+            if held:
+                await self._jobs.renew(held)
+        except DependencyDown as error:
+            self._outages.failed(_DATABASE_USE, error)
+            return False
+        # One that was not renewed while its lease lasts has just ended, or is locked for a moment.
+        for job in held:
+            if job.held_for() <= timedelta(0) and job.outcome is None:
+                self._lose(job)
+        return True
+
+    def _lose(self, job: Job) -> None:
+        if task := self._running.get(job):
+            job.outcome = Outcome.LOST
+            task.cancel()

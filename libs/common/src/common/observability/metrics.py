@@ -1,0 +1,65 @@
+"""Every metric of Recado, by name: base units, and no id or number as a label."""
+
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """All metrics of one process, on a registry that its composition root made."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register everything; a registry takes it once."""
+        self.registry = registry
+        self._register_gateway()
+        self._register_broker()
+        self._register_jobs()
+        self._register_conversation()
+
+    def _register_gateway(self) -> None:
+        count, _, seconds = self._kinds()
+        self.webhooks = count("recado_webhooks", "By outcome.", ["kind", "outcome"])
+        self.webhook_seconds = seconds("recado_webhook_seconds", "To the answer.", ["kind"])
+
+    def _register_broker(self) -> None:
+        count, level, seconds = self._kinds()
+        self.records_published = count(
+            "recado_records_published", "Handed to the broker.", ["topic", "outcome"]
+        )
+        self.records_handled = count(
+            "recado_records_handled", "Deliveries by outcome of the handler.", ["topic", "outcome"]
+        )
+        self.handle_seconds = seconds(
+            "recado_record_handle_seconds", "One attempt of a record's handler.", ["topic"]
+        )
+        self.records_in_flight = level(
+            "recado_records_in_flight", "Taken and not yet acknowledged.", ["group"]
+        )
+        self.consumer_paused = level(
+            "recado_consumer_paused", "1 while a consumer waits for a dependency.", ["group"]
+        )
+        self.dead_letters = count("recado_dead_letters", "Records given up.", ["topic", "reason"])
+
+    def _register_jobs(self) -> None:
+        count, _, seconds = self._kinds()
+        labels = ["service", "kind"]
+        self.jobs_run = count("recado_jobs_run", "Claims by outcome.", [*labels, "outcome"])
+        self.job_seconds = seconds("recado_job_seconds", "From claimed to settled.", labels)
+        self.leases_lost = count("recado_job_leases_lost", "Jobs taken from us.", labels)
+
+    def _register_conversation(self) -> None:
+        count, _, seconds = self._kinds()
+        self.messages = count("recado_messages", "Inbound messages by outcome.", ["outcome"])
+        self.sends = count("recado_sends", "Parts of replies by outcome at Twilio.", ["outcome"])
+        self.provider_seconds = seconds(
+            "recado_provider_seconds", "Calls to Twilio.", ["operation", "outcome"]
+        )
+
+    def _kinds(self) -> tuple[partial[Counter], partial[Gauge], partial[Histogram]]:
+        return (
+            partial(Counter, registry=self.registry),
+            partial(Gauge, registry=self.registry),
+            partial(Histogram, registry=self.registry, buckets=_SECONDS),
+        )

@@ -1,0 +1,54 @@
+"""`/livez`, `/readyz` and `/metrics` of every process.
+
+Liveness says that the event loop turns, and nothing else: a dependency that is away must not make
+Kubernetes restart us. Readiness says what is missing, by name.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+Check = Callable[[], Awaitable[str | None]]
+"""Returns None when ready, else a few words on what is missing."""
+
+
+class Health:
+    """The checks of one process, and the three pages that show them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Serve the metrics of `registry`."""
+        self._registry = registry
+        self._checks: dict[str, Check] = {}
+        self.routes = [
+            Route("/livez", self._livez),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics),
+        ]
+
+    def add(self, name: str, check: Check) -> None:
+        """Ask `check` whenever readiness is asked for; it must answer within about a second."""
+        self._checks[name] = check
+
+    def app(self) -> Starlette:
+        """Make an app of the three pages alone, for a process that serves nothing else."""
+        return Starlette(routes=self.routes)
+
+    async def missing(self) -> dict[str, str]:
+        """Return what is not ready, and why."""
+        answers = {name: await check() for name, check in self._checks.items()}
+        return {name: answer for name, answer in answers.items() if answer is not None}
+
+    async def _livez(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _readyz(self, _request: Request) -> Response:
+        missing = await self.missing()
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+    async def _metrics(self, _request: Request) -> Response:
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,67 @@
+"""Read a settings model, and refuse what would be unsafe outside development."""
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from typing import Any, TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from common.errors import StartError
+from common.settings.model import Environment, Settings
+from common.settings.variables import variable_name, variables
+
+SHORTEST_SECRET = 16  # characters
+FEWEST_DIFFERENT = 6  # characters
+PLACEHOLDERS = ("change", "example", "secret", "password", "placeholder", "your-", "todo", "test")
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def load(model: type[SettingsT], environ: Mapping[str, str] | None = None) -> SettingsT:
+    """Read `model` from the environment, or raise a `StartError` that names each wrong variable.
+
+    An empty variable counts as absent.
+    """
+    given = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for variable in variables(model):
+        section = reduce(lambda at, name: at.setdefault(name, {}), variable.path[:-1], values)
+        if given.get(variable.name):
+            section[variable.path[-1]] = given[variable.name]
+    try:
+        settings = model.model_validate(values)
+    except ValidationError as error:
+        raise StartError("\n".join(_sentences(error))) from None
+    if settings.environment is not Environment.DEVELOPMENT:
+        _refuse_weak_secrets(settings)
+    return settings
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_input=False, include_url=False):
+        name = variable_name(tuple(str(part) for part in problem["loc"]))
+        if problem["type"] == "missing":
+            yield f"Set {name}: it has no default."
+        else:
+            yield f"Mend {name}: {problem['msg'][:1].lower()}{problem['msg'][1:]}."
+
+
+def _refuse_weak_secrets(settings: Settings) -> None:
+    for variable in variables(type(settings)):
+        value: Any = reduce(getattr, variable.path, settings)
+        if isinstance(value, SecretStr) and not variable.name.endswith("_URL"):
+            weakness = _weakness(value.get_secret_value().lower())
+            if weakness:
+                raise StartError(
+                    f"Set {variable.name} to a secret of your own: {weakness}, "
+                    "which is refused outside development."
+                )
+
+
+def _weakness(secret: str) -> str | None:
+    if len(secret) < SHORTEST_SECRET:
+        return f"it has fewer than {SHORTEST_SECRET} characters"
+    if len(set(secret)) < FEWEST_DIFFERENT or any(word in secret for word in PLACEHOLDERS):
+        return "it looks like a placeholder"
+    return None
