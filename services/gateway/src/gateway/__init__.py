@@ -1,0 +1,1 @@
+"""Twilio's door: verify the signature, translate the form, publish, answer. No business rule."""

@@ -1,0 +1,144 @@
+"""Twilio's form → what happened. Pure: bytes in, payload out.
+
+Fields are those of twilio.com/docs/messaging/guides/webhook-request and
+…/outbound-message-status-in-status-callbacks. Twilio adds fields without notice, so each that is
+not read here is kept in `attributes`; and addresses need not be numbers, so none is required to be.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from urllib.parse import unquote_to_bytes
+
+from common.events import Channel, DeliveryReported, MediaReference, MessageReceived
+from common.ids import Ulid, parse_id
+from gateway.twilio_signature import Form
+
+_MOST_FIELDS = 1_000  # a message has some thirty
+_LONGEST_KEY = 255  # what becomes part of a record's key and of database indexes
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_SCHEME = re.compile(r"([a-z][a-z0-9]*):")
+_CHANNELS = {None: Channel.SMS, "whatsapp": Channel.WHATSAPP}
+_UNNAMED_TYPE = "application/octet-stream"
+
+Fields = dict[str, str]
+
+
+class MalformedFormError(Exception):
+    """The form says nothing we can take; the message is a sentence without any of its content."""
+
+
+def parse(body: bytes) -> Form:
+    """Split a form into its names and values, blank and repeated ones included, as bytes."""
+    if body.count(b"&") >= _MOST_FIELDS:
+        raise MalformedFormError("The form has too many fields.")
+    if _BROKEN_ESCAPE.search(body):
+        raise MalformedFormError("The form has a broken percent escape.")
+    parts = (field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field)
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in parts]
+
+
+def decode(form: Form) -> Fields:
+    """Read names and values as text; of a repeated name the last value stands."""
+    try:
+        return {_text(name): _text(value) for name, value in form}
+    except UnicodeDecodeError:
+        raise MalformedFormError("The form is not UTF-8.") from None
+
+
+def message_received(fields: Fields, *, account: Ulid, at: datetime) -> MessageReceived:
+    """Read a form that Twilio posts when a contact wrote."""
+    rest = _all_but_account(fields)
+    contact = _required(rest, "From")
+    return MessageReceived(
+        account=account,
+        provider_message_id=_identifier(rest),
+        channel=_channel(contact),
+        sender=_required(rest, "To"),
+        contact=contact,
+        text=rest.pop("Body", ""),
+        media=tuple(_take_media(rest)),
+        profile_name=rest.pop("ProfileName", None) or None,
+        received_at=at,
+        attributes=rest,
+    )
+
+
+def delivery_reported(
+    fields: Fields, *, account: Ulid, part: Ulid | None, at: datetime
+) -> DeliveryReported:
+    """Read a form that Twilio posts when the status of a message of ours changed."""
+    rest = _all_but_account(fields)
+    return DeliveryReported(
+        account=account,
+        part=part,
+        provider_message_id=_identifier(rest),
+        status=_required(rest, "MessageStatus"),
+        error_code=_take_number(rest, "ErrorCode"),
+        reported_at=at,
+        attributes=rest,
+    )
+
+
+def id_in_query(query: bytes, name: bytes) -> Ulid | None:
+    """Return the id that we put into a callback's URL; None where there is none that parses."""
+    try:
+        return parse_id(dict(parse(query))[name].decode())
+    except (KeyError, ValueError, MalformedFormError):
+        return None
+
+
+def _all_but_account(fields: Fields) -> Fields:
+    """Leave out what the signature vouched for, once it is there."""
+    rest = dict(fields)
+    _required(rest, "AccountSid")
+    return rest
+
+
+def _text(content: bytes) -> str:
+    return content.decode().replace("\0", "")  # Postgres keeps no NUL, in text or in JSON
+
+
+def _required(rest: Fields, name: str) -> str:
+    value = rest.pop(name, "")
+    if not value:
+        raise MalformedFormError(f"The form has no {name}.")
+    if len(value) > _LONGEST_KEY:
+        raise MalformedFormError(f"{name} is too long.")
+    return value
+
+
+def _identifier(rest: Fields) -> str:
+    sid = _required(rest, "MessageSid")
+    if not (sid.isascii() and sid.isalnum()):
+        raise MalformedFormError("MessageSid is not an identifier.")
+    return sid
+
+
+def _channel(address: str) -> Channel:
+    scheme = _SCHEME.match(address)
+    channel = _CHANNELS.get(scheme and scheme[1])
+    if channel is None:
+        raise MalformedFormError("The channel of From is neither WhatsApp nor SMS.")
+    return channel
+
+
+def _take_media(rest: Fields) -> Iterator[MediaReference]:
+    """Take the attachments that are there, in order, whatever `NumMedia` says."""
+    numbers = sorted(
+        int(name.removeprefix("MediaUrl"))
+        for name in rest
+        if re.fullmatch(r"MediaUrl(0|[1-9][0-9]{0,2})", name)
+    )
+    for number in numbers:
+        url = rest.pop(f"MediaUrl{number}")
+        content_type = rest.pop(f"MediaContentType{number}", "")
+        if url:
+            yield MediaReference(url=url, content_type=content_type or _UNNAMED_TYPE)
+
+
+def _take_number(rest: Fields, name: str) -> int | None:
+    """Take a number out of the form, or leave what is none where it is."""
+    if not re.fullmatch(r"[0-9]{1,9}", rest.get(name, "")):
+        return None
+    return int(rest.pop(name))

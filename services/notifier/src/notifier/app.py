@@ -1,0 +1,113 @@
+"""The composition root: what the notifier is made of."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+
+from common.accounts import AccountRegistry, SecretCipher
+from common.broker.dead_letters import DeadLetters
+from common.broker.engine import Engine
+from common.broker.outbox import Outbox
+from common.broker.publisher import Publisher
+from common.broker.retry import RetryPolicy
+from common.database import Database
+from common.errors import StartError
+from common.events import DELIVERIES_REPORTED, MESSAGES_SEND
+from common.jobs import JobHandler, JobRunner, Jobs
+from common.runtime import Component, HttpServer, Plumbing, open_plumbing, run_until_stopped
+from notifier import job_kinds
+from notifier.accept_send import AcceptSend
+from notifier.deliver_sends import DeliverSends, longest_call
+from notifier.message_sender import MessageSender
+from notifier.part_outcomes import PartOutcomes
+from notifier.publish_deliveries import PublishDeliveries
+from notifier.reconcile_sends import ReconcileSends
+from notifier.settings import NotifierSettings
+from notifier.track_delivery import TrackDelivery
+
+SERVICE = "notifier"
+
+log = structlog.get_logger()
+
+
+async def run(settings: NotifierSettings) -> None:
+    """Send and follow what is sent, until stopped."""
+    cipher = SecretCipher.of(settings.secrets)
+    pages = settings.health
+    async with (
+        open_plumbing(settings) as plumbing,
+        make_notifier(settings, plumbing, cipher) as components,
+    ):
+        watched = HttpServer(plumbing.health.app(), host=pages.host, port=pages.port)
+        log.info("notifier working", health_port=watched.port)
+        await run_until_stopped(*components, watched, drain_seconds=settings.drain_seconds)
+
+
+@asynccontextmanager
+async def make_notifier(
+    settings: NotifierSettings, plumbing: Plumbing, cipher: SecretCipher
+) -> AsyncGenerator[Sequence[Component]]:
+    """Make the notifier's components, and tell health what they need.
+
+    The plumbing is the caller's, and must outlive it. Raises `StartError` for settings with which
+    nothing would ever be sent.
+    """
+    # imported here, so that only who sends loads Twilio's package
+    from notifier.twilio_sender import open_twilio  # noqa: PLC0415
+
+    _refuse_short_lease(settings)
+    async with open_twilio(settings.notifier, plumbing.metrics) as sender:
+        registry = AccountRegistry(plumbing.database, cipher)
+        yield _components(settings, plumbing, registry, sender)
+
+
+def _components(
+    settings: NotifierSettings,
+    plumbing: Plumbing,
+    accounts: AccountRegistry,
+    sender: MessageSender,
+) -> Sequence[Component]:
+    at, database, metrics = settings.notifier, plumbing.database, plumbing.metrics
+    jobs, outbox = _jobs(settings, database), Outbox(SERVICE)
+    outcomes = PartOutcomes(jobs, outbox, metrics, at)
+    deliver = DeliverSends(database, jobs, outcomes, accounts=accounts, sender=sender, settings=at)
+    reconcile = ReconcileSends(
+        database, jobs, outcomes, accounts=accounts, sender=sender, settings=at
+    )
+    publisher = Publisher(plumbing.transport, metrics)
+    handlers: dict[str, JobHandler] = {
+        job_kinds.SENDER: deliver,
+        job_kinds.RECONCILE: reconcile,
+        job_kinds.PUBLISH: PublishDeliveries(database, jobs, outbox, publisher),
+    }
+    engine = Engine(
+        plumbing.transport,
+        SERVICE,
+        {
+            MESSAGES_SEND: AcceptSend(database, jobs, part_length=at.part_length),
+            DELIVERIES_REPORTED: TrackDelivery(database, outcomes),
+        },
+        dead_letters=DeadLetters(SERVICE, database),
+        policy=RetryPolicy.of(settings.broker),
+        metrics=metrics,
+        concurrency=settings.broker.concurrency,
+    )
+    plumbing.health.add("notifier", engine.ready)
+    return engine, JobRunner(jobs, handlers, settings.jobs, metrics)
+
+
+def _jobs(settings: NotifierSettings, database: Database) -> Jobs:
+    lease = timedelta(seconds=settings.jobs.lease_seconds)
+    per_tenant = settings.jobs.per_tenant
+    return Jobs(SERVICE, database, job_kinds.ALL, lease=lease, per_tenant=per_tenant)
+
+
+def _refuse_short_lease(settings: NotifierSettings) -> None:
+    needed = longest_call(settings.notifier).total_seconds()
+    if settings.jobs.lease_seconds <= needed:
+        raise StartError(
+            f"Set RECADO_JOBS_LEASE_SECONDS to more than {needed:g}, or "
+            "RECADO_NOTIFIER_CALL_SECONDS to less: a call to Twilio must end before its lease."
+        )

@@ -1,0 +1,196 @@
+"""What may become of a part: each change of its row, with the event and the jobs that follow.
+
+Every method runs in a transaction that has locked the part, and schedules jobs after the row was
+written: parts, then `publish`, then `reconcile` and `sender`, so that no two transactions wait for
+each other in a circle.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from common.broker.outbox import Outbox
+from common.database import Transaction
+from common.events import Event, Payload, SendAccepted, SendDelivered, SendFailed, Unanswered
+from common.ids import derived_id
+from common.jobs import Jobs
+from common.observability.correlation import bind
+from common.observability.metrics import Metrics
+from notifier import job_kinds
+from notifier.sends import error_catalogue
+from notifier.sends.part import Part
+from notifier.sends.repository import change
+from notifier.sends.statuses import PartState, Statuses, merge, standing
+from notifier.settings import NotifierSection
+
+SOURCE = "notifier"
+
+log = structlog.get_logger()
+
+
+class PartOutcomes:
+    """Writes outcomes. A change that was written before is not written, told or published again."""
+
+    def __init__(
+        self, jobs: Jobs, outbox: Outbox, metrics: Metrics, settings: NotifierSection
+    ) -> None:
+        """Take the notifier's own jobs and outbox."""
+        self._jobs = jobs
+        self._outbox = outbox
+        self._metrics = metrics
+        self._settings = settings
+
+    def learn(
+        self,
+        tx: Transaction,
+        part: Part,
+        provider_message_id: str,
+        statuses: Statuses,
+        error_code: int | None = None,
+    ) -> None:
+        """Take what the provider says of the part, from whichever source and in whatever order."""
+        if part.provider_message_id not in (None, provider_message_id):
+            self._tell(tx, part, "doubled", "part sent twice", other=provider_message_id)
+            return
+        merged = merge(part.statuses, statuses)
+        if part.provider_message_id is not None and merged == part.statuses:
+            return
+        now = standing(merged)
+        code = error_code or part.error_code
+        failed = now.state is PartState.FAILED
+        reason = error_catalogue.meaning(code).reason if failed else None
+        change(
+            tx,
+            part,
+            provider_message_id=provider_message_id,
+            statuses=merged,
+            state=now.state,
+            conflict=now.conflict,
+            error_code=code,
+            reason=reason,
+        )
+        if part.provider_message_id is None:
+            self._bound(tx, part, provider_message_id)
+        if now.conflict:
+            self._tell(tx, part, "conflict", "part failed and delivered", status=now.status)
+        if reason is not None and part.state is not PartState.FAILED:
+            self._announce_failure(tx, part, reason, code)
+        elif now.state not in (part.state, PartState.ACCEPTED, PartState.FAILED):
+            self._moved(tx, part, now.status)
+        if part.state is PartState.UNCERTAIN:
+            self.wake_sender(tx, part)
+
+    def fail(
+        self, tx: Transaction, part: Part, reason: Unanswered, error_code: int | None = None
+    ) -> None:
+        """Settle that it was not sent and will not be."""
+        change(tx, part, state=PartState.FAILED, reason=reason, error_code=error_code)
+        self._announce_failure(tx, part, reason, error_code)
+
+    def postpone(
+        self, tx: Transaction, part: Part, delay: timedelta, error_code: int | None = None
+    ) -> None:
+        """Let it wait for `delay`: it was surely not taken, and may be tried again."""
+        change(
+            tx,
+            part,
+            state=PartState.WAITING,
+            not_before=tx.now + delay,
+            error_code=error_code,
+        )
+        self._tell(tx, part, "postponed", "part postponed", seconds=delay.total_seconds())
+        self.wake_sender(tx, part, due_in=delay)
+
+    def doubt(self, tx: Transaction, part: Part, cause: str) -> None:
+        """Have it looked for, and let later parts wait for a while: it may have been taken."""
+        blocks = timedelta(seconds=self._settings.uncertain_blocks_seconds)
+        change(tx, part, state=PartState.UNCERTAIN, not_before=tx.now + blocks)
+        self._tell(tx, part, "uncertain", "part uncertain", cause=cause)
+        first_look = timedelta(seconds=self._settings.reconcile_first_seconds)
+        asked = part.claimed_at or tx.now
+        self._jobs.schedule(
+            tx,
+            job_kinds.RECONCILE,
+            str(part.id),
+            due_in=max(timedelta(0), asked + first_look - tx.now),
+            correlation=part.correlation_id,
+        )
+
+    def send_again(self, tx: Transaction, part: Part) -> None:
+        """Send it once more: the provider does not know it."""
+        change(tx, part, state=PartState.WAITING, not_before=tx.now, resends=part.resends + 1)
+        self._tell(tx, part, "resent", "part to be sent again")
+        self.wake_sender(tx, part)
+
+    def give_up(self, tx: Transaction, part: Part, cause: str) -> None:
+        """Leave it to a person: nobody could find out, and it is not sent again."""
+        change(tx, part, state=PartState.NEEDS_REVIEW, reason=Unanswered.UNDER_REVIEW)
+        self._announce_failure(tx, part, Unanswered.UNDER_REVIEW, part.error_code, cause=cause)
+        self.wake_sender(tx, part)
+
+    def wake_sender(self, tx: Transaction, part: Part, due_in: timedelta = timedelta(0)) -> None:
+        """Let the sender's job look again."""
+        self._jobs.schedule(
+            tx, job_kinds.SENDER, part.sender, due_in=due_in, correlation=part.correlation_id
+        )
+
+    def _bound(self, tx: Transaction, part: Part, provider_message_id: str) -> None:
+        self._announce(
+            tx,
+            part,
+            SendAccepted(**_about(tx, part), provider_message_id=provider_message_id),
+            provider_message_id,
+        )
+        self._tell(tx, part, "accepted", "part accepted", provider_message_id=provider_message_id)
+
+    def _moved(self, tx: Transaction, part: Part, status: str) -> None:
+        self._announce(tx, part, SendDelivered(**_about(tx, part), status=status), status)
+        self._tell(tx, part, status, "part on its way", status=status)
+
+    def _announce_failure(
+        self,
+        tx: Transaction,
+        part: Part,
+        reason: Unanswered,
+        error_code: int | None,
+        **more: str,
+    ) -> None:
+        failed = SendFailed(**_about(tx, part), reason=reason, error_code=error_code)
+        self._announce(tx, part, failed, reason)
+        self._tell(tx, part, "failed", "part failed", reason=reason, code=error_code, **more)
+
+    def _announce(self, tx: Transaction, part: Part, payload: Payload, detail: str) -> None:
+        event = Event[Payload].of(
+            payload,
+            source=SOURCE,
+            tenant=part.tenant_id,
+            correlation=part.correlation_id,
+            event_id=derived_id(payload.type, str(part.id), detail),
+        )
+        self._jobs.schedule(tx, job_kinds.PUBLISH, payload.key, correlation=part.correlation_id)
+        self._outbox.append(tx, event)
+
+    def _tell(
+        self, tx: Transaction, part: Part, outcome: str, event: str, **values: object
+    ) -> None:
+        """Count and log once the change is durable."""
+
+        def told() -> None:
+            self._metrics.sends.labels(outcome).inc()
+            with bind(correlation=part.correlation_id, tenant=part.tenant_id):
+                log.info(event, part=str(part.id), message=str(part.send_id), **values)
+
+        tx.after_commit(told)
+
+
+def _about(tx: Transaction, part: Part) -> dict[str, Any]:
+    return {
+        "message": part.send_id,
+        "sender": part.sender,
+        "recipient": part.recipient,
+        "part": part.id,
+        "ordinal": part.ordinal,
+        "parts": part.parts,
+        "at": tx.now,
+    }

@@ -1,0 +1,1 @@
+"""Sends and their parts: the rows, and the rules as functions of values."""

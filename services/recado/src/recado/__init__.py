@@ -1,0 +1,1 @@
+"""The `recado` command: everything in one process, and the operator's verbs."""

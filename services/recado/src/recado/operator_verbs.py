@@ -1,0 +1,69 @@
+"""What an operator does from a terminal, through use cases of the service that owns the rows."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from pydantic import SecretStr
+
+from common.accounts import ChannelAccount, SecretCipher
+from common.database import Database, open_database
+from common.errors import StartError
+from common.ids import Ulid, new_id, parse_id
+from common.settings import load
+from processor.add_account import AddAccount
+from processor.add_tenant import AddTenant
+from recado.settings import OperatorSettings
+
+WRITING_SERVICES = ("processor", "notifier")
+
+
+async def migrate(settings: OperatorSettings | None = None) -> None:
+    """Bring the tables of every writing service to their newest shape."""
+    # imported here, so that only who migrates loads Alembic
+    from common.database.migrations import upgrade  # noqa: PLC0415
+
+    at = settings or load(OperatorSettings)
+    await upgrade(at.owner_url, WRITING_SERVICES)
+
+
+async def add_tenant(name: str, language: Literal["pt", "en"]) -> Ulid:
+    """Add a tenant under a new id."""
+    tenant = new_id()
+    async with _owner(load(OperatorSettings)) as database:
+        await AddTenant(database)(tenant, name=name, language=language)
+    return tenant
+
+
+async def add_account(
+    tenant: str, account_sid: str, senders: Sequence[str], auth_token: str
+) -> Ulid:
+    """Add a Twilio account under a new id; raises `StartError` when the tenant has it already."""
+    settings = load(OperatorSettings)
+    account = ChannelAccount(
+        id=new_id(),
+        tenant=_tenant(tenant),
+        account_sid=account_sid,
+        auth_tokens=(SecretStr(auth_token),),
+        senders=tuple(senders),
+    )
+    async with _owner(settings) as database:
+        added = await AddAccount(database, SecretCipher.of(settings.secrets))(account)
+    if not added:
+        raise StartError(f"The tenant has account {account_sid} already.")
+    return account.id
+
+
+@asynccontextmanager
+async def _owner(settings: OperatorSettings) -> AsyncGenerator[Database]:
+    async with open_database(
+        settings.owner_url, pool_size=1, busy_seconds=settings.database.busy_seconds
+    ) as database:
+        yield database
+
+
+def _tenant(text: str) -> Ulid:
+    try:
+        return parse_id(text)
+    except ValueError as error:
+        raise StartError(f"{text} is not a tenant's id; `recado tenants add` prints it.") from error

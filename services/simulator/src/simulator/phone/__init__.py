@@ -1,0 +1,1 @@
+"""The phone: one page on which a person is the customer."""
