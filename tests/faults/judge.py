@@ -1,0 +1,116 @@
+"""The verdict on one run: what contacts were promised, against what the provider was asked for.
+
+The provider's ledger says what was accepted from contacts and what was sent to them; the
+product's rows say what it believes. A message is lost when it was answered 200 and has no outcome,
+silent when its outcome says replied and the provider was never asked, duplicated when the provider
+was asked for one part twice, or for a part of a reply that covers no message.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from common.ids import parse_id
+from processor.conversation.rules import REPLIED
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Counts over one run or many."""
+
+    accepted: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    out_of_order: int = 0
+    silent: int = 0
+    uncertain: int = 0
+    redelivered: int = 0
+
+    def __add__(self, other: Self) -> "Verdict":
+        return Verdict(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.lost + self.duplicated + self.out_of_order + self.silent + self.uncertain)
+
+    def __str__(self) -> str:
+        return " ".join(f"{f.name}={getattr(self, f.name)}" for f in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the product's database holds at the end of a run."""
+
+    outcomes: dict[str, str | None]
+    """Of each inbound message, by the provider's id."""
+    replies: dict[str, str]
+    """The reply that covers a message, by the provider's id."""
+    parts: dict[str, list[str]]
+    """The parts of each reply, in order."""
+    states: Counter[str]
+
+    @property
+    def open_parts(self) -> int:
+        """Parts whose fate at the provider is not known yet."""
+        return sum(self.states[state] for state in ("waiting", "claimed", "uncertain"))
+
+
+def read_rows(database: Path) -> Rows:
+    """Read the product's SQLite file, whoever else has it open."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        inbound = connection.execute(
+            "select provider_message_id as sid, outcome, reply_id from messages"
+            " where direction = 'inbound'"
+        ).fetchall()
+        parts = connection.execute(
+            "select id, send_id, state from send_parts order by send_id, ordinal"
+        ).fetchall()
+    by_reply: dict[str, list[str]] = {}
+    for part in parts:
+        by_reply.setdefault(part["send_id"], []).append(part["id"])
+    return Rows(
+        outcomes={row["sid"]: row["outcome"] for row in inbound},
+        replies={row["sid"]: row["reply_id"] for row in inbound if row["reply_id"]},
+        parts=by_reply,
+        states=Counter(part["state"] for part in parts),
+    )
+
+
+def judge(ledger: dict[str, Any], rows: Rows) -> Verdict:
+    """Compare the simulator's ledger with the product's rows once both are quiet."""
+    accepted = [one for one in ledger["inbound"] if one["accepted"]]
+    created = [parse_id(one["part"]).hex for one in ledger["creates"] if one["message_sid"]]
+    wanted = {part for reply in rows.replies.values() for part in rows.parts.get(reply, ())}
+    return Verdict(
+        accepted=len(accepted),
+        lost=sum(rows.outcomes.get(one["sid"]) is None for one in accepted),
+        duplicated=len(created) - len(set(created) & wanted),
+        out_of_order=_out_of_order(accepted, created, rows),
+        silent=sum(_silent(rows, one["sid"], created) for one in accepted),
+        uncertain=rows.states["uncertain"] + rows.states["needs_review"],
+        redelivered=sum(len(one["attempts"]) - 1 for one in accepted),
+    )
+
+
+def _silent(rows: Rows, sid: str, created: Sequence[str]) -> bool:
+    parts = rows.parts.get(rows.replies.get(sid, ""), [])
+    whole = bool(parts) and all(part in created for part in parts)
+    return rows.outcomes.get(sid) == REPLIED and not whole
+
+
+def _out_of_order(accepted: list[dict[str, Any]], created: Sequence[str], rows: Rows) -> int:
+    """Count parts that came before those of a reply to an earlier message of the contact."""
+    latest: dict[str, int] = {}
+    faults = 0
+    for one in accepted:
+        for part in rows.parts.get(rows.replies.get(one["sid"], ""), []):
+            if part in created:
+                place = created.index(part)
+                faults += place < latest.get(one["contact"], 0)
+                latest[one["contact"]] = max(place, latest.get(one["contact"], 0))
+    return faults

@@ -1,0 +1,246 @@
+"""Row-level security around jobs: who may do what, and that a claim is one statement."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from sqlalchemy.util import await_only
+
+from common.database import Database, Transaction
+from common.database.doors import create_roles, door, door_access, tenant_policy
+from common.ids import Ulid, new_id
+from common.jobs.schema import create_jobs
+from tests.contract.jobs_table import TENANT, JobsTable, Process, postgres_table
+from tests.servers.postgres import PostgresDatabase
+
+T = TypeVar("T")
+
+CLAIM = "select * from shop_jobs_claim('turn', 10, 4, '00000000-0000-0000-0000-000000000000', 30)"
+RENEW = "select shop_jobs_renew(array[1]::bigint[], 30)"
+
+
+@pytest.fixture
+async def table(postgres_database: PostgresDatabase) -> JobsTable:
+    return await postgres_table(postgres_database)
+
+
+@pytest.fixture
+async def serving(table: JobsTable) -> AsyncIterator[Any]:
+    """A connection of a serving process."""
+    connection = await asyncpg.connect(table.url)
+    yield connection
+    await connection.close()
+
+
+async def schedule(table: JobsTable, tenant: Ulid = TENANT) -> None:
+    async with table.opened() as database:
+        await Process(database).schedule(tenant=tenant)
+
+
+async def test_a_serving_process_sees_no_job_before_a_tenant_is_known(
+    table: JobsTable, serving: Any
+) -> None:
+    await schedule(table)
+
+    assert await serving.fetch("select * from shop_jobs") == []
+
+
+async def test_a_serving_process_sees_no_job_of_another_tenant(
+    table: JobsTable, serving: Any
+) -> None:
+    await schedule(table)
+
+    async with serving.transaction():
+        await serving.execute(f"select set_config('app.tenant', '{new_id().to_uuid()}', true)")
+        rows = await serving.fetch("select * from shop_jobs")
+
+    assert rows == []
+
+
+async def test_a_serving_process_cannot_write_a_job_of_another_tenant(serving: Any) -> None:
+    async with serving.transaction():
+        await serving.execute(f"select set_config('app.tenant', '{new_id().to_uuid()}', true)")
+
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await serving.execute(
+                "insert into shop_jobs (tenant_id, kind, key, due_at, scheduled_at)"
+                f" values ('{TENANT.to_uuid()}', 'turn', 'c1', now(), now())"
+            )
+
+
+async def test_the_claim_is_a_door_that_shows_ids_only(table: JobsTable, serving: Any) -> None:
+    await schedule(table)
+
+    (row,) = await serving.fetch(CLAIM)
+
+    assert set(row.keys()) == {
+        "tenant",
+        "job_key",
+        "job_token",
+        "claims",
+        "correlation",
+        "lane",
+    }
+    assert row["tenant"] == TENANT.to_uuid()
+
+
+@pytest.mark.parametrize("call", [CLAIM, RENEW])
+async def test_nobody_but_a_serving_process_goes_through_the_doors(
+    postgres_database: PostgresDatabase, table: JobsTable, call: str
+) -> None:
+    stranger = await asyncpg.connect(await postgres_database.add_serving_login(group="pg_monitor"))
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for function"):
+        await stranger.fetch(call)
+
+    await stranger.close()
+
+
+async def test_a_temporary_table_does_not_stand_in_for_the_jobs(
+    table: JobsTable, serving: Any
+) -> None:
+    await schedule(table)
+    await serving.execute("create temporary table shop_jobs (like public.shop_jobs)")
+
+    assert len(await serving.fetch(CLAIM)) == 1
+
+
+async def test_the_role_behind_the_doors_can_do_nothing_else(table: JobsTable) -> None:
+    (role,) = await table.execute("select * from pg_roles where rolname = 'recado_doors'")
+    may = await table.execute(
+        "select has_table_privilege('recado_doors', 'shop_jobs', 'insert, delete') as write,"
+        " has_schema_privilege('recado_doors', 'public', 'create') as create"
+    )
+
+    powers = ("rolsuper", "rolbypassrls", "rolcanlogin", "rolcreaterole", "rolcreatedb")
+    assert [role[power] for power in powers] == [False] * 5
+    assert may == [{"write": False, "create": False}]
+
+
+async def test_a_process_stopped_after_a_reply_holds_no_lock(table: JobsTable) -> None:
+    async with table.opened() as database:
+        watched = WatchedDatabase(database, table)
+        process = Process(watched)
+        await process.schedule()
+
+        job = await process.claim_one()
+        await process.jobs.renew([job])
+
+    assert watched.states == ["idle", "idle"]
+
+
+class WatchedDatabase:
+    """Notes, before a transaction without tenant is committed, in what state the server has it."""
+
+    def __init__(self, database: Database, table: JobsTable) -> None:
+        self._database = database
+        self._table = table
+        self.states: list[str] = []
+
+    async def transaction(
+        self, work: Callable[[Transaction], T], *, tenant: Ulid | None = None
+    ) -> T:
+        def watched(tx: Transaction) -> T:
+            result = work(tx)
+            if tenant is None:
+                self.states += await_only(self._states())
+            return result
+
+        return await self._database.transaction(watched, tenant=tenant)
+
+    async def read(self, work: Callable[[Transaction], T], *, tenant: Ulid | None = None) -> T:
+        return await self._database.read(work, tenant=tenant)
+
+    async def _states(self) -> list[str]:
+        rows = await self._table.execute(
+            "select state from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid() and query ~ 'shop_jobs_(claim|renew)'"
+        )
+        return [row["state"] for row in rows]
+
+
+# Migrations
+
+
+@pytest.fixture
+async def owner(postgres_database: PostgresDatabase) -> AsyncIterator[Any]:
+    """One who owns the database and may create roles, and is no superuser."""
+    url = await postgres_database.add_serving_login(group="pg_monitor")
+    login = str(urlsplit(url).username)
+    admin = await asyncpg.connect(postgres_database.admin_url)
+    await admin.execute(f"alter role {login} createrole")
+    await admin.execute(f"alter database {postgres_database.name} owner to {login}")
+    await admin.close()
+    connection = await asyncpg.connect(url)
+    yield connection
+    await connection.close()
+
+
+async def test_an_owner_who_is_no_superuser_can_migrate(
+    postgres_database: PostgresDatabase, owner: Any
+) -> None:
+    for statement in (*create_roles(), *create_jobs("shop", "postgresql")):
+        await owner.execute(statement)
+    url = await postgres_database.add_serving_login()
+    table = JobsTable(url, postgres_database.admin_url)
+    await schedule(table)
+
+    async with table.opened() as database:
+        assert len(await Process(database).claim()) == 1
+
+
+async def test_the_owner_of_the_table_sees_no_tenants_jobs_and_keeps_no_door_open(
+    postgres_database: PostgresDatabase, owner: Any
+) -> None:
+    for statement in (*create_roles(), *create_jobs("shop", "postgresql")):
+        await owner.execute(statement)
+    url = await postgres_database.add_serving_login()
+    await schedule(JobsTable(url, postgres_database.admin_url))
+
+    assert await owner.fetch("select * from shop_jobs") == []
+    assert not await owner.fetchval("select pg_has_role('recado_doors', 'member')")
+
+
+async def test_a_door_can_be_replaced_by_a_later_migration(owner: Any) -> None:
+    for statement in (*create_roles(), *greeting("one"), *greeting("two")):
+        await owner.execute(statement)
+
+    source = await owner.fetchval("select prosrc from pg_proc where proname = 'greet'")
+
+    assert source == "select 'two'"
+
+
+async def test_a_door_sees_the_columns_it_was_given_and_no_others(
+    postgres_database: PostgresDatabase, table: JobsTable, serving: Any
+) -> None:
+    await table.execute(
+        "create table secrets (id uuid, tenant_id uuid, secret text)",
+        f"insert into secrets values ('{TENANT.to_uuid()}', '{TENANT.to_uuid()}', 'hush')",
+        *tenant_policy("secrets", "select"),
+        *door_access("secrets", "select", "id, tenant_id"),
+        *secrets_door("tenant_id::text"),
+    )
+    tenant = await serving.fetchval(f"select peek('{TENANT.to_uuid()}')")
+
+    await table.execute(*secrets_door("secret"))
+
+    assert tenant == str(TENANT.to_uuid())
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await serving.fetchval(f"select peek('{TENANT.to_uuid()}')")
+
+
+def greeting(word: str) -> tuple[str, ...]:
+    return door(
+        f"create or replace function greet() returns text language sql as $$select '{word}'$$",
+        "greet()",
+    )
+
+
+def secrets_door(column: str) -> tuple[str, ...]:
+    return door(
+        "create or replace function peek(account uuid) returns text language plpgsql as"
+        f" $$ begin return (select {column} from secrets where id = account); end $$",
+        "peek(account uuid)",
+    )

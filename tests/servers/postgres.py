@@ -1,0 +1,147 @@
+"""A Postgres cluster for tests, and new, empty databases in it."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from tests.servers.processes import Server, ServerMissingError, free_ports, run
+
+ADDRESS = "RECADO_TEST_POSTGRES_URL"
+SYSTEM_USER = "postgres"
+DEBIAN_FOLDER = Path("/usr/lib/postgresql")
+
+
+@dataclass(frozen=True)
+class PostgresDatabase:
+    """A database of one test's own. Roles are the whole cluster's: its logins carry its name."""
+
+    server: "PostgresServer"
+    name: str
+    _logins: list[str] = field(default_factory=list[str])
+
+    @property
+    def admin_url(self) -> str:
+        return _url(self.server.admin_url, database=self.name)
+
+    async def add_serving_login(self, *, group: str = "recado_serving") -> str:
+        """Create a login in `group`, which the migrations must have created; give its URL."""
+        login, password = f"{self.name}_{len(self._logins)}", secrets.token_urlsafe()
+        await _execute(
+            self.admin_url,
+            f"CREATE ROLE {login} LOGIN PASSWORD '{password}'",
+            f"GRANT {group} TO {login}",
+        )
+        self._logins.append(login)
+        return _url(self.server.admin_url, database=self.name, user=login, password=password)
+
+    async def drop(self) -> None:
+        """End its connections and remove it together with its logins."""
+        await _execute(
+            self.server.admin_url,
+            f"DROP DATABASE {self.name} WITH (FORCE)",
+            *(f"DROP ROLE {login}" for login in self._logins),
+        )
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A cluster, known by its superuser's URL."""
+
+    admin_url: str
+
+    async def create_database(self, *, template: str = "template1") -> PostgresDatabase:
+        """Copy `template`, to which nobody may be connected meanwhile, under a new name."""
+        name = f"recado_{secrets.token_hex(6)}"
+        await _execute(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+        return PostgresDatabase(self, name)
+
+
+@contextmanager
+def postgres() -> Generator[PostgresServer]:
+    """The cluster that the environment names, else one of our own for as long as this lasts."""
+    if address := os.environ.get(ADDRESS):
+        yield PostgresServer(address)
+        return
+    programs = find_programs()
+    with TemporaryDirectory(prefix="recado-postgres-") as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
+        with _running(programs, Path(folder)) as admin_url:
+            yield PostgresServer(admin_url)
+
+
+def find_programs() -> Path:
+    """The folder of the newest Postgres server's programs, which Debian keeps off PATH."""
+    folders = DEBIAN_FOLDER.glob("*/bin")
+    found = [folder for folder in folders if (folder / "initdb").exists()]
+    if found:
+        return max(found, key=lambda folder: int(folder.parent.name))
+    on_path = shutil.which("initdb")
+    if on_path is None:
+        raise ServerMissingError(
+            "Postgres is not installed: run `.venv/bin/python -m tests.servers install`, "
+            f"or set {ADDRESS} to the URL of a superuser"
+        )
+    return Path(on_path).resolve().parent
+
+
+@contextmanager
+def _running(programs: Path, folder: Path) -> Generator[str]:
+    data, password, (port,) = folder / "data", secrets.token_urlsafe(), free_ports(1)
+    _initialize(programs, data, password)
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    server = Server(
+        [str(programs / "postgres"), "-D", str(data), *arguments],
+        log=folder / "postgres.log",
+        user=SYSTEM_USER,
+    )
+    try:
+        server.wait_until(lambda: _answers(programs, port), seconds=30)
+        yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+    finally:
+        server.end(signal.SIGQUIT)  # an immediate shutdown: what it holds is thrown away
+
+
+def _initialize(programs: Path, data: Path, password: str) -> None:
+    password_file = data.with_name("password")
+    password_file.write_text(password)
+    if os.geteuid() == 0:
+        shutil.chown(password_file, SYSTEM_USER)
+    command = [
+        *(str(programs / "initdb"), f"--pgdata={data}", f"--username={SYSTEM_USER}"),
+        *("--auth=scram-sha-256", f"--pwfile={password_file}"),
+        *("--encoding=UTF8", "--locale=C.UTF-8"),
+    ]
+    run(command, user=SYSTEM_USER)
+
+
+def _answers(programs: Path, port: int) -> bool:
+    probe = [str(programs / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
+    return subprocess.run(probe, check=False).returncode == 0
+
+
+def _url(base: str, *, database: str, user: str | None = None, password: str | None = None) -> str:
+    parts = urlsplit(base)
+    place = parts.netloc.rpartition("@")
+    login = f"{user}:{password}" if user else place[0]
+    return parts._replace(netloc=f"{login}@{place[2]}", path=f"/{database}").geturl()
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,458 @@
+"""What becomes of a job that is taken, and of the process that takes it."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+from structlog.contextvars import get_contextvars
+from structlog.testing import capture_logs
+
+from common.errors import DependencyDown, PermanentError
+from common.ids import new_id
+from common.jobs import Job, JobHandler, JobRunner, LeaseLostError, Outcome
+from common.observability.metrics import Metrics
+from common.settings import JobSettings
+from common.testing import eventually
+from tests.contract.jobs_table import JobsTable, Process, sqlite_table, started
+
+NEVER = 3600.0
+
+
+class Shop:
+    """A process that runs jobs with the handlers that a test gives it."""
+
+    def __init__(self, process: Process, table: JobsTable) -> None:
+        self.process = process
+        self.table = table
+        self.registry = CollectorRegistry()
+        self.seen: list[Job] = []
+
+    def runner(self, handlers: Mapping[str, JobHandler], **settings: Any) -> JobRunner:
+        quick = {"poll_seconds": NEVER, "retry_first_seconds": 0.01, "retry_attempts": 3}
+        chosen = JobSettings.model_validate(quick | settings)
+        return JobRunner(self.process.jobs, handlers, chosen, Metrics(self.registry))
+
+    @asynccontextmanager
+    async def running(self, turn: JobHandler, **settings: Any) -> AsyncGenerator[asyncio.Event]:
+        """Run `turn` jobs until the end of the block, and wait for those that run then."""
+        stop = asyncio.Event()
+        task = asyncio.create_task(self.runner({"turn": turn}, **settings).run(stop))
+        try:
+            yield stop
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 10)
+
+    async def done(self, job: Job) -> None:
+        self.seen.append(job)
+        await self.process.done(job)
+
+    def counted(self, outcome: Outcome) -> float:
+        labels = {"service": "shop", "kind": "turn", "outcome": outcome}
+        return self.registry.get_sample_value("recado_jobs_run_total", labels) or 0.0
+
+    async def is_empty(self) -> bool:
+        return await self.table.rows() == []
+
+    async def failure(self) -> str | None:
+        return (await self.table.row())["reason"]
+
+
+@pytest.fixture
+async def table(tmp_path: Path) -> JobsTable:
+    return await sqlite_table(f"{tmp_path}/shop.db")
+
+
+@pytest.fixture
+async def shop(table: JobsTable) -> AsyncIterator[Shop]:
+    async with started(table) as process:
+        yield Shop(process, table)
+
+
+@pytest.fixture
+async def other(table: JobsTable) -> AsyncIterator[Process]:
+    """Another process."""
+    async with started(table) as process:
+        yield process
+
+
+# Taken
+
+
+async def test_the_process_that_schedules_a_job_takes_it_at_once(shop: Shop) -> None:
+    async with shop.running(shop.done):
+        for _ in range(3):
+            await shop.process.schedule()
+            await eventually(shop.is_empty)
+
+    assert shop.counted(Outcome.DONE) == 3
+
+
+async def test_the_process_that_schedules_a_job_for_later_takes_it_then(shop: Shop) -> None:
+    async with shop.running(shop.done):
+        await shop.process.schedule(due_in=0.3)
+        await shop.process.schedule("c2", due_in=0.2)
+
+        await eventually(lambda: len(shop.seen) == 2, within=3)
+
+    assert [job.key for job in shop.seen] == ["c2", "c1"]
+
+
+async def test_a_job_of_another_process_is_found_by_looking(shop: Shop, other: Process) -> None:
+    async with shop.running(shop.done, poll_seconds=0.02):
+        await other.schedule()
+
+        await eventually(shop.is_empty)
+
+
+async def test_a_job_scheduled_while_it_runs_runs_again_at_once(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        if not shop.seen:
+            await shop.process.schedule()
+        await shop.done(job)
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+
+        await eventually(lambda: len(shop.seen) == 2)
+
+
+async def test_a_job_that_asks_for_it_runs_again(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        if shop.seen:
+            await shop.done(job)
+        else:
+            shop.seen.append(job)
+            await shop.process.again(job, due_in=0.05)
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+
+        await eventually(shop.is_empty)
+
+    assert [job.attempts for job in shop.seen] == [1, 1]
+
+
+async def test_a_kind_that_this_process_does_not_run_is_left_alone(shop: Shop) -> None:
+    async with shop.running(shop.done, poll_seconds=0.02):
+        await shop.process.schedule(kind="timer")
+        await shop.process.schedule()
+        await eventually(lambda: shop.seen)
+
+    assert (await shop.table.row())["kind"] == "timer"
+
+
+async def test_a_handler_of_an_unknown_kind_is_refused(shop: Shop) -> None:
+    with pytest.raises(ValueError, match="'dance'"):
+        shop.runner({"dance": shop.done})
+
+
+async def test_the_rest_of_a_backlog_follows_as_soon_as_there_is_room(shop: Shop) -> None:
+    for number in range(12):
+        await shop.process.schedule(f"c{number}")
+
+    async with shop.running(shop.done, concurrency=2):
+        await eventually(shop.is_empty)
+
+    assert len(shop.seen) == 12
+
+
+async def test_no_more_jobs_run_than_the_settings_allow(shop: Shop) -> None:
+    running, most = 0, 0
+
+    async def turn(job: Job) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await shop.done(job)
+        running -= 1
+
+    for number in range(10):
+        await shop.process.schedule(f"c{number}")
+
+    async with shop.running(turn, concurrency=3):
+        await eventually(shop.is_empty)
+
+    assert most == 3
+
+
+async def test_a_slow_kind_leaves_the_others_a_slot(shop: Shop) -> None:
+    stop, free = asyncio.Event(), asyncio.Event()
+
+    async def slow(job: Job) -> None:
+        await free.wait()
+        await shop.process.done(job)
+
+    runner = shop.runner({"turn": slow, "publish": shop.done}, concurrency=3)
+    task = asyncio.create_task(runner.run(stop))
+    for number in range(4):
+        await shop.process.schedule(f"c{number}")
+    await shop.process.schedule(kind="publish")
+
+    await eventually(lambda: shop.seen)
+
+    free.set()
+    await eventually(shop.is_empty)
+    stop.set()
+    await task
+
+
+async def test_a_job_is_followed_by_its_correlation_id(shop: Shop) -> None:
+    correlation, known = new_id(), dict[str, Any]()
+
+    async def turn(job: Job) -> None:
+        known.update(get_contextvars())
+        await shop.done(job)
+
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        async with shop.running(turn):
+            await shop.process.schedule(correlation=correlation)
+            await eventually(shop.is_empty)
+
+    (line,) = [line for line in lines if line["event"] == "job ended"]
+    assert known["correlation_id"] == line["correlation_id"] == str(correlation)
+    assert (line["outcome"], line["job"], line["key"]) == ("done", "turn", "c1")
+
+
+# Failed
+
+
+async def test_a_job_that_raises_is_tried_again(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        if job.attempts < 3:
+            raise KeyError(job.key)
+        await shop.done(job)
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+
+        await eventually(shop.is_empty)
+
+    assert shop.counted(Outcome.RETRIED) == 2
+
+
+async def test_a_job_that_always_raises_fails_after_its_attempts(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        raise KeyError(job.key)
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+
+        assert await eventually(shop.failure) == "KeyError: 'c1'"
+
+    assert [job.attempts for job in shop.seen] == [1, 2, 3]
+    assert shop.counted(Outcome.FAILED) == 1
+
+
+async def test_a_job_that_cannot_succeed_fails_at_once(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        raise PermanentError("no such conversation")
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+
+        assert await eventually(shop.failure) == "PermanentError: no such conversation"
+
+    assert len(shop.seen) == 1
+
+
+async def test_a_job_whose_every_attempt_ended_its_process_is_not_run_again(
+    shop: Shop, other: Process, table: JobsTable
+) -> None:
+    await shop.process.schedule()
+    for _ in range(3):
+        await other.claim_one()
+        await table.expire_leases()
+
+    async with shop.running(shop.done):
+        assert await eventually(shop.failure) == "every attempt ended with its process or its lease"
+
+    assert shop.seen == []
+
+
+async def test_a_handler_that_forgets_to_end_its_job_fails_it_loudly(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+
+    with capture_logs() as lines:
+        async with shop.running(turn):
+            await shop.process.schedule()
+            assert await eventually(shop.failure)
+
+    (line,) = [line for line in lines if line["event"] == "job ended"]
+    assert line["log_level"] == "error"
+    assert line["reason"] == "the handler returned without ending its job"
+
+
+async def test_a_handler_that_raises_after_its_end_has_ended_its_job(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        await shop.done(job)
+        raise KeyError(job.key)
+
+    with capture_logs() as lines:
+        async with shop.running(turn):
+            await shop.process.schedule()
+            await eventually(shop.is_empty)
+
+    assert shop.counted(Outcome.DONE) == 1
+    assert [line["log_level"] for line in lines] == ["error", "info"]
+
+
+async def test_a_dependency_that_is_away_costs_no_attempt_and_is_told_once(shop: Shop) -> None:
+    back = asyncio.Event()
+
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        if not back.is_set():
+            raise DependencyDown("kafka", "no broker answers")
+        await shop.process.done(job)
+
+    with capture_logs() as lines:
+        async with shop.running(turn):
+            for number in range(3):
+                await shop.process.schedule(f"c{number}")
+            await eventually(lambda: len(shop.seen) > 12)
+            back.set()
+            await eventually(shop.is_empty)
+
+    told = [line["event"] for line in lines if line["log_level"] != "debug"]
+    assert {job.attempts for job in shop.seen} == {1}
+    assert told.count("dependency away") == told.count("dependency back") == 1
+
+
+async def test_a_lease_found_lost_at_the_end_is_nobodys_failure(shop: Shop) -> None:
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        raise LeaseLostError
+
+    with capture_logs() as lines:
+        async with shop.running(turn):
+            await shop.process.schedule()
+            await eventually(lambda: shop.counted(Outcome.LOST))
+
+    assert [line["log_level"] for line in lines] == ["info"]
+    assert await shop.failure() is None
+
+
+# Held
+
+
+async def test_a_long_job_is_held_until_it_is_done(
+    shop: Shop, other: Process, table: JobsTable
+) -> None:
+    shop.process = Process(shop.process.database, lease=0.3)
+    release = asyncio.Event()
+
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        await release.wait()
+        await shop.process.done(job)
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+        (job,) = await eventually(lambda: shop.seen)
+        first_term = job.held_until
+        await eventually(lambda: job.held_until > first_term + 0.6)
+        taken = await other.claim()
+        release.set()
+
+    assert taken == []
+    assert await table.rows() == []
+
+
+async def test_a_job_that_another_process_took_is_cancelled(
+    shop: Shop, other: Process, table: JobsTable
+) -> None:
+    shop.process = Process(shop.process.database, lease=0.3)
+    cancelled = asyncio.Event()
+
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with shop.running(turn):
+        await shop.process.schedule()
+        await eventually(lambda: shop.seen)
+        (successor,) = await eventually(lambda: take_away(table, other))
+
+        await asyncio.wait_for(cancelled.wait(), 5)
+
+    lost = {"service": "shop", "kind": "turn"}
+    assert shop.registry.get_sample_value("recado_job_leases_lost_total", lost) == 1
+    assert (await table.row())["token"] == successor.token
+
+
+async def take_away(table: JobsTable, other: Process) -> list[Job]:
+    """Let the lease run out and take the job, unless a renewal comes between."""
+    await table.expire_leases()
+    return await other.claim()
+
+
+# Stopped
+
+
+async def test_a_process_that_stops_finishes_what_it_holds_and_takes_nothing_new(
+    shop: Shop, table: JobsTable
+) -> None:
+    release = asyncio.Event()
+
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        await release.wait()
+        await shop.process.done(job)
+
+    async with shop.running(turn, poll_seconds=0.02) as stop:
+        await shop.process.schedule("held")
+        await eventually(lambda: shop.seen)
+        stop.set()
+        await shop.process.schedule("new")
+        release.set()
+
+    assert [(row["key"], row["attempts"]) for row in await table.rows()] == [("new", 0)]
+
+
+async def test_a_process_that_is_cut_short_gives_its_jobs_back(shop: Shop, other: Process) -> None:
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(shop.runner({"turn": turn}).run(asyncio.Event()))
+    await shop.process.schedule()
+    await eventually(lambda: shop.seen)
+
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert (await other.claim_one()).attempts == 1
+    assert shop.counted(Outcome.RETURNED) == 1
+
+
+async def test_a_process_outlives_its_database_being_away(shop: Shop, table: JobsTable) -> None:
+    path = table.url.removeprefix("sqlite:///")
+
+    async with table.opened(busy_seconds=0.01) as impatient:
+        process = Process(impatient)
+        await process.schedule()
+        shop.process = process
+        with capture_logs() as lines, closing(sqlite3.connect(path)) as writer:
+            writer.execute("begin immediate")
+            async with shop.running(shop.done):
+                await eventually(lambda: lines)
+                writer.execute("rollback")
+                await eventually(shop.is_empty)
+
+    assert [line["event"] for line in lines] == ["dependency away", "dependency back", "job ended"]
