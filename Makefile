@@ -23,7 +23,7 @@ run: .venv/.runtime  ## everything in one process, on SQLite: PORT=8080 DATA=var
 	@$(RUN)recado dev --port $(PORT) --data $(DATA)
 
 run-kafka: servers  ## the same as separate processes on a local Kafka and Postgres
-	@$(RUN)python -m tests.servers run
+	@$(RUN)python -m tests.servers services --port $(PORT) --data $(DATA)/kafka
 
 # Working on it
 

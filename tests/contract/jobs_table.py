@@ -76,7 +76,7 @@ class JobsTable:
 
 async def sqlite_table(path: str) -> JobsTable:
     table = JobsTable(f"sqlite:///{path}", f"sqlite:///{path}")
-    await table.execute(*create_jobs("shop", "sqlite"))
+    await table.execute("pragma journal_mode = wal", *create_jobs("shop", "sqlite"))
     return table
 
 

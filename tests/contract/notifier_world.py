@@ -1,22 +1,25 @@
-"""The notifier's use cases over a real database, a provider that keeps a ledger, and what kills them."""
+"""The notifier's use cases over a real database, a provider with a ledger, and what kills them."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy import select, text, update
+from pydantic import SecretStr
+from sqlalchemy import Row, select, text, update
 
 from common.accounts import (
+    CHANNEL_ACCOUNTS,
     CONTACT_PERMISSIONS,
     AccountRegistry,
     ChannelAccount,
     SecretCipher,
+    row_of,
 )
 from common.broker.outbox import Outbox
 from common.database import Database, Transaction, insert_once, open_database
@@ -34,6 +37,7 @@ from notifier.message_sender import (
     ListedMessage,
     ListResult,
     OutgoingMessage,
+    Refused,
     SendResult,
     Unknown,
 )
@@ -72,6 +76,7 @@ class KillableDatabase:
         self.commits = 0
         self.dies_before: int | None = None
         self.dies_after: int | None = None
+        self.committed: Callable[[], None] = lambda: None
 
     async def transaction(
         self, work: Callable[[Transaction], T], *, tenant: Ulid | None = None
@@ -81,6 +86,7 @@ class KillableDatabase:
         if self.dies_before is not None and number >= self.dies_before:
             raise KilledError
         result = await self._database.transaction(work, tenant=tenant)
+        self.committed()
         if self.dies_after is not None and number >= self.dies_after:
             raise KilledError
         return result
@@ -100,7 +106,6 @@ class Provider:
     asked: list[OutgoingMessage] = field(default_factory=list[OutgoingMessage])
     taken: dict[str, OutgoingMessage] = field(default_factory=dict[str, OutgoingMessage])
     lists: bool = True
-    _numbers: count[int] = field(default_factory=lambda: count(1))
 
     async def create(self, account: ChannelAccount, message: OutgoingMessage) -> SendResult:
         assert account.account_sid.startswith("AC")
@@ -120,7 +125,7 @@ class Provider:
         )
 
     async def take(self, message: OutgoingMessage) -> SendResult:
-        sid = f"SM{next(self._numbers):032x}"
+        sid = f"SM{len(self.taken) + 1:032x}"
         self.taken[sid] = message
         return Accepted(sid, "queued")
 
@@ -166,7 +171,8 @@ class Process:
             lease=timedelta(seconds=lease),
             per_tenant=4,
         )
-        accounts = AccountRegistry(world.database, CIPHER)
+        clock = count(0.0, 2.0)  # each look is late enough for an account to be read afresh
+        accounts = AccountRegistry(world.database, CIPHER, clock=lambda: next(clock))
         metrics = Metrics(CollectorRegistry())
         outcomes = PartOutcomes(self.jobs, world.outbox, metrics, settings)
         self.accept = AcceptSend(self.database, self.jobs, part_length=settings.part_length)
@@ -217,7 +223,7 @@ class World:
         return Process(self, settings, lease=lease)
 
     async def permit(
-        self, address: str = ANA, *, wrote: timedelta = timedelta(0), **more: Any
+        self, address: str = ANA, *, wrote: timedelta = timedelta(0), **more: object
     ) -> None:
         """Let the contact have written so long ago."""
         row = {
@@ -233,10 +239,10 @@ class World:
 
         await self.database.transaction(store, tenant=self.account.tenant)
 
-    def send(self, words: str = "Olá!", *, to: str = ANA, **more: Any) -> Event[SendMessage]:
+    def send(self, words: str = "Olá!", *, to: str = ANA, **more: object) -> Event[SendMessage]:
         """A reply for the contact."""
-        payload = SendMessage(
-            **{
+        payload = SendMessage.model_validate(
+            {
                 "message": new_id(),
                 "account": self.account.id,
                 "channel": Channel.WHATSAPP,
@@ -252,11 +258,11 @@ class World:
         )
 
     def report(
-        self, status: str, *, sid: str, part: Ulid | None = None, **more: Any
+        self, status: str, *, sid: str, part: Ulid | None = None, **more: object
     ) -> Event[DeliveryReported]:
         """A status callback."""
-        payload = DeliveryReported(
-            **{
+        payload = DeliveryReported.model_validate(
+            {
                 "account": self.account.id,
                 "provider_message_id": sid,
                 "part": part,
@@ -269,12 +275,20 @@ class World:
             payload, source="test", tenant=self.account.tenant, correlation=new_id()
         )
 
-    async def parts(self) -> list[Any]:
+    async def rotate_and_refuse(self, _message: OutgoingMessage) -> SendResult:
+        """Refuse credentials that have just been replaced."""
+        fresh = replace(self.account, auth_tokens=(SecretStr("b" * 32),))
+        tokens = row_of(fresh, CIPHER, datetime.now(UTC))["auth_tokens"]
+        rotate = update(CHANNEL_ACCOUNTS).values(auth_tokens=tokens)
+        await self.database.transaction(lambda tx: tx.execute(rotate), tenant=fresh.tenant)
+        return Refused(401, 20003)
+
+    async def parts(self) -> list[Row[Any]]:
         """Every part, in the order of its recipient's line."""
         ordered = select(SEND_PARTS).order_by(SEND_PARTS.c.recipient, SEND_PARTS.c.place)
         return await self.read(lambda tx: list(tx.execute(ordered).all()))
 
-    async def part(self) -> Any:
+    async def part(self) -> Row[Any]:
         """The only part there is."""
         (part,) = await self.parts()
         return part
@@ -291,7 +305,7 @@ class World:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self.database.read(work, tenant=self.account.tenant)
 
-    async def write(self, **values: Any) -> None:
+    async def write(self, **values: object) -> None:
         """Change every part by hand."""
         statement = update(SEND_PARTS).values(**values)
         await self.database.transaction(

@@ -1,11 +1,11 @@
-"""The processor's use cases over a real database: a file, or Postgres as a serving process sees it."""
+"""The processor's use cases over a real database: a file, or Postgres as a serving process."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,6 +14,7 @@ from sqlalchemy import Table, select
 from common.broker.memory_transport import MemoryTransport
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
+from common.broker.transport import Transport
 from common.database import Database, Transaction, open_database
 from common.database.migrations import upgrade
 from common.events import Channel, Event, MediaReference, MessageReceived, SendMessage, decode
@@ -50,6 +51,17 @@ class Echo:
         return Answer(" | ".join(turn.unanswered))
 
 
+class Said(TypedDict, total=False):
+    """What a test may choose of a message besides its text."""
+
+    contact: str
+    channel: Channel
+    received_at: datetime
+    attributes: dict[str, str]
+    media: tuple[MediaReference, ...]
+    profile_name: str
+
+
 @dataclass(frozen=True)
 class World:
     """A tenant, its rows, and one process that works on them."""
@@ -64,10 +76,10 @@ class World:
     pace: Pace = AT_ONCE
     patience: Patience = PATIENCE
 
-    def paced(self, **changes: Any) -> "World":
-        return replace(self, pace=replace(self.pace, **changes))
+    def paced(self, pace: Pace) -> "World":
+        return replace(self, pace=pace)
 
-    async def receive(self, text: str = "oi", **values: Any) -> Event[MessageReceived]:
+    async def receive(self, text: str = "oi", **values: Unpack[Said]) -> Event[MessageReceived]:
         event = self.message(text, **values)
         await self.deliver(event)
         return event
@@ -82,27 +94,18 @@ class World:
         )
         await receive(event)
 
-    def message(
-        self,
-        text: str = "oi",
-        *,
-        contact: str = CONTACT,
-        provider_message_id: str | None = None,
-        channel: Channel = Channel.WHATSAPP,
-        received_at: datetime | None = None,
-        attributes: dict[str, str] | None = None,
-        media: tuple[MediaReference, ...] = (),
-    ) -> Event[MessageReceived]:
+    def message(self, text: str = "oi", **said: Unpack[Said]) -> Event[MessageReceived]:
         payload = MessageReceived(
             account=self.account,
-            provider_message_id=provider_message_id or f"SM{new_id().hex}",
-            channel=channel,
+            provider_message_id=f"SM{new_id().hex}",
+            channel=said.get("channel", Channel.WHATSAPP),
             sender=SENDER,
-            contact=contact,
+            contact=said.get("contact", CONTACT),
             text=text,
-            media=media,
-            received_at=received_at or datetime.now(UTC),
-            attributes=attributes or {},
+            media=said.get("media", ()),
+            profile_name=said.get("profile_name"),
+            received_at=said.get("received_at", datetime.now(UTC)),
+            attributes=said.get("attributes", {}),
         )
         return Event[MessageReceived].of(
             payload, source="gateway", tenant=self.tenant, correlation=new_id()
@@ -128,11 +131,14 @@ class World:
         )
         await answer_turn(job)
 
-    async def publish(self) -> None:
-        publisher = Publisher(self.transport, self.metrics)
+    async def publish(self, job: Job, *, over: Transport | None = None) -> None:
+        publisher = Publisher(over or self.transport, self.metrics)
         publish = PublishReplies(self.database, self.jobs, Outbox("processor"), publisher)
+        await publish(job)
+
+    async def publish_all(self) -> None:
         for job in await self.claim(PUBLISH):
-            await publish(job)
+            await self.publish(job)
 
     async def advance(self) -> None:
         advance = AdvanceConversation(self.database, self.jobs, patience=self.patience)
@@ -169,9 +175,13 @@ class World:
     async def replies(self) -> list[str]:
         return [row["text"] for row in await self.messages() if row["direction"] == "outbound"]
 
-    async def change(self, table: Table, **values: Any) -> None:
-        """Write into all rows of the tenant, as a test of later times or of another process may."""
+    async def change(self, table: Table, **values: str | datetime) -> None:
+        """Write into all rows of the tenant, as another process or a later time would."""
         statement = table.update().where(table.c.tenant_id == self.tenant).values(**values)
+        await self.database.transaction(lambda tx: tx.execute(statement), tenant=self.tenant)
+
+    async def clear(self, table: Table) -> None:
+        statement = table.delete().where(table.c.tenant_id == self.tenant)
         await self.database.transaction(lambda tx: tx.execute(statement), tenant=self.tenant)
 
 
@@ -195,7 +205,7 @@ async def open_world(request: pytest.FixtureRequest, folder: Path) -> AsyncGener
         await place.drop()
 
 
-def _opened(url: str) -> Any:
+def _opened(url: str) -> AbstractAsyncContextManager[Database]:
     return open_database(url, pool_size=4, busy_seconds=5.0)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,6 @@ from tests.contract.notifier_world import (
     ANA,
     BIA,
     QUICK,
-    SENDER,
     Provider,
     World,
     answering,
@@ -115,8 +115,8 @@ async def test_messages_to_one_recipient_go_one_at_a_time_and_to_several_at_once
 )
 async def test_a_reply_that_may_not_go_fails_with_its_reason(
     world: World,
-    permission: dict[str, object],
-    more: dict[str, object],
+    permission: dict[str, Any],
+    more: dict[str, Any],
     reason: Unanswered,
 ) -> None:
     await world.permit(**permission)
@@ -284,7 +284,3 @@ class Watched:
             await asyncio.sleep(0.001)
         at.remove(contact)
         return await self._provider.take(message)
-
-
-def test_the_senders_address_is_whatsapps() -> None:
-    assert SENDER.startswith("whatsapp:")

@@ -82,7 +82,15 @@ async def test_media_alone_is_kept_as_metadata_and_is_nothing_to_answer(world: W
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 4000, "👍🏽👨‍👩‍👧", "مرحبا، هل أنتم مفتوحون؟ \u202eabc", "a\nb\tc", "'; drop table messages --"]
+    "text",
+    [
+        "x" * 4000,
+        "\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}\N{ZERO WIDTH JOINER}",
+        "\N{RIGHT-TO-LEFT OVERRIDE}مرحبا، هل أنتم مفتوحون؟",
+        "a\nb\tc",
+        "'; drop table messages --",
+    ],
+    ids=["long", "emoji", "right to left", "control", "quote"],
 )
 async def test_any_text_is_stored_as_it_came(world: World, text: str) -> None:
     await world.receive(text)

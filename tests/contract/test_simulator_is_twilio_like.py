@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
@@ -31,6 +32,7 @@ from tests.unit.simulator.world import (
 )
 
 SERVICE = "MG" + "e" * 32
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -41,10 +43,9 @@ class HttpClientToSimulator(TwilioHttpClient):
         super().__init__(timeout=5)
         self._url = url
 
-    def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
-        return super().request(
-            method, url.replace("https://api.twilio.com", self._url), *args, **options
-        )
+    def request(self, method: str, uri: str, *args: Any, **options: Any) -> Response:  # noqa: ANN401 - whatever it sends
+        ours = uri.replace("https://api.twilio.com", self._url)
+        return super().request(method, ours, *args, **options)
 
 
 @pytest.fixture
@@ -60,11 +61,11 @@ def client(world: World) -> Client:
     return Client(ACCOUNT, TOKEN, http_client=HttpClientToSimulator(world.url))
 
 
-async def blocking(call: Callable[..., T], *args: Any, **options: Any) -> T:
+async def blocking(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     return await asyncio.to_thread(partial(call, *args, **options))
 
 
-async def refused(client: Client, **call: Any) -> TwilioRestException:
+async def refused(client: Client, **call: str) -> TwilioRestException:
     with pytest.raises(TwilioRestException) as refusal:
         await blocking(client.messages.create, **call)
     return refusal.value
@@ -237,12 +238,15 @@ async def test_the_list_is_filtered_by_time(world: World, client: Client) -> Non
     now = datetime.now(UTC)
     hour = timedelta(hours=1)
 
-    async def bodies(**times: datetime) -> list[str | None]:
-        return [one.body for one in await blocking(client.messages.list, **times)]
+    async def bodies(after: datetime, before: datetime) -> list[str | None]:
+        listed = await blocking(
+            client.messages.list, date_sent_after=after, date_sent_before=before
+        )
+        return [one.body for one in listed]
 
-    assert await bodies(date_sent_after=now - hour, date_sent_before=now + hour) == ["agora"]
-    assert await bodies(date_sent_after=now + hour) == []
-    assert await bodies(date_sent_before=now - hour) == []
+    assert await bodies(now - hour, now + hour) == ["agora"]
+    assert await bodies(now + hour, now + 2 * hour) == []
+    assert await bodies(now - 2 * hour, now - hour) == []
 
 
 async def test_a_day_is_a_filter_too(world: World) -> None:
@@ -367,7 +371,7 @@ async def test_too_many_requests_send_nothing_and_say_when_to_come_back(world: W
 
 @pytest.mark.parametrize(("when", "accepted"), [("before", False), ("after", True)])
 async def test_an_error_500_leaves_open_whether_it_was_sent(
-    world: World, client: Client, when: str, accepted: bool
+    world: World, client: Client, when: str, *, accepted: bool
 ) -> None:
     await world.put_faults(create={f"500_{when}_accept": {"next": 1}})
 
@@ -388,7 +392,7 @@ async def test_an_error_500_leaves_open_whether_it_was_sent(
     ],
 )
 async def test_no_answer_leaves_open_whether_it_was_sent(
-    world: World, client: Client, fault: str, accepted: bool
+    world: World, client: Client, fault: str, *, accepted: bool
 ) -> None:
     await world.put_faults(create={fault: {"next": 1}}, hang_seconds=0.2)
 

@@ -1,19 +1,26 @@
 """What the engine promises, over every transport: each runs the whole of this file."""
 
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
-from common.broker.transport import Transport
+from common.broker.retry import RetryPolicy
+from common.broker.transport import LARGEST_RECORD, Delivery, Revoked, Subscription, Transport
 from common.database import Database, open_database
-from common.events import Event
+from common.errors import DependencyDown, PermanentError
+from common.events import MESSAGES_RECEIVED, Event, Record, Topic, encode
 from common.ids import new_id
 from common.observability.metrics import Metrics
 from common.settings import BrokerSettings
@@ -21,12 +28,19 @@ from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
     create_dead_letter_table,
+    dead_letters_in,
     engine_of,
     message,
     running,
 )
 
 WITHIN = 20.0  # seconds: a group of Kafka's takes its time to form
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -89,3 +103,245 @@ async def test_nothing_of_two_thousand_records_is_lost_or_repeated(
         await eventually(lambda: len(handler.finished) >= 2000, within=30)
 
     assert sorted(words) == sorted(text for _, text in handler.finished)
+
+
+async def test_what_a_dead_consumer_had_not_finished_comes_again(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    async def never_end(_event: Event[Any]) -> None:
+        await asyncio.Event().wait()
+
+    dying, living = RememberingHandler(never_end), RememberingHandler()
+    for words in ("first", "second"):
+        await publisher.publish(message("+55111", words))
+
+    async with running(engine_of(transport, dying, database)) as task:
+        await eventually(lambda: dying.begun, within=WITHIN)
+        task.cancel()
+    async with running(engine_of(transport, living, database)):
+        await eventually(lambda: len(living.finished) == 2, within=WITHIN)
+
+    assert dying.begun == [("+55111", "first")]
+    assert living.words_of("+55111") == ["first", "second"]
+
+
+class Punctual(RetryPolicy):
+    """Without jitter."""
+
+    def delay(self, attempts: int, failing_for: float) -> float | None:
+        given_up = super().delay(attempts, failing_for) is None
+        return None if given_up else self.upper_end(attempts)
+
+
+async def test_a_failing_record_is_tried_again_after_its_back_off_while_others_go_on(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    begun: list[float] = []
+
+    async def fail_twice(event: Event[Any]) -> None:
+        if event.payload.contact == "+55111":
+            begun.append(asyncio.get_running_loop().time())
+            if len(begun) < 3:
+                raise RuntimeError("not yet")
+
+    handler = RememberingHandler(fail_twice)
+    policy = Punctual(attempts=3, first=0.3, longest=10.0)
+    for words in ("failing", "behind it"):
+        await publisher.publish(message("+55111", words))
+    await publisher.publish(message("+55222", "beside it"))
+
+    async with running(engine_of(transport, handler, database, policy=policy, concurrency=1)):
+        await eventually(lambda: len(handler.finished) == 3, within=WITHIN)
+
+    first_wait, second_wait = (later - earlier for earlier, later in itertools.pairwise(begun[:3]))
+    assert first_wait >= 0.3
+    assert second_wait >= 0.6
+    assert handler.finished == [
+        ("+55222", "beside it"),
+        ("+55111", "failing"),
+        ("+55111", "behind it"),
+    ]
+    assert await dead_letters_in(database) == []
+
+
+async def test_the_consumer_pauses_as_a_whole_while_a_dependency_is_away_and_goes_on_by_itself(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    away = True
+
+    async def need_it(_event: Event[Any]) -> None:
+        if away:
+            raise DependencyDown("postgres", "connection refused")
+
+    handler = RememberingHandler(need_it)
+    policy = RetryPolicy(attempts=1, first=0.01, longest=0.01)
+    contacts = [f"+5511{number}" for number in range(6)]
+    for number in range(3):
+        await asyncio.gather(*(publisher.publish(message(each, f"{number}")) for each in contacts))
+    engine = engine_of(transport, handler, database, policy=policy, concurrency=2)
+
+    async with running(engine):
+        await eventually(lambda: len(handler.begun) >= 4, within=WITHIN)
+        reason, tried = await engine.ready(), {contact for contact, _ in handler.begun}
+        away = False
+        await eventually(lambda: len(handler.finished) == 18, within=WITHIN)
+        ready_again = await engine.ready()
+
+    assert reason == "postgres is away: connection refused"
+    assert len(tried) <= 2, "while it is paused only the records that met the outage are tried"
+    assert ready_again is None
+    assert all(handler.words_of(each) == ["0", "1", "2"] for each in contacts)
+    assert await dead_letters_in(database) == []
+
+
+async def test_a_record_that_cannot_be_handled_becomes_a_dead_letter_and_its_key_goes_on(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    async def refuse(event: Event[Any]) -> None:
+        if event.payload.text == "refused":
+            raise PermanentError("no such account")
+        if event.payload.text == "failing":
+            raise RuntimeError("always")
+
+    handler = RememberingHandler(refuse)
+    undecodable = replace(encode(message("+55111")), value=b"\xff\x00 not JSON")
+    await publisher.publish_record(undecodable)
+    for words in ("refused", "failing", "fine"):
+        await publisher.publish(message("+55111", words))
+
+    async with running(engine_of(transport, handler, database)):
+        await eventually(lambda: handler.finished, within=WITHIN)
+
+    letters = await dead_letters_in(database)
+    assert handler.finished == [("+55111", "fine")]
+    assert [(row["reason"], row["error_class"], row["attempts"]) for row in letters] == [
+        ("undecodable", "UndecodableError", 0),
+        ("permanent failure", "PermanentError", 1),
+        ("retries used up", "RuntimeError", 3),
+    ]
+    assert letters[0]["value"] == undecodable.value
+    assert letters[0]["tenant_id"] is None
+    assert letters[2]["first_failed_at"] < letters[2]["last_failed_at"]
+    assert len({row["record_id"] for row in letters}) == 3
+
+
+async def test_stopping_finishes_what_is_running_and_leaves_the_rest_untouched(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    may_end = asyncio.Event()
+
+    async def wait(_event: Event[Any]) -> None:
+        await may_end.wait()
+
+    first, second = RememberingHandler(wait), RememberingHandler()
+    for number in range(10):
+        await publisher.publish(message(f"+5511{number % 5}", f"{number}"))
+
+    async with running(engine_of(transport, first, database, concurrency=2)):
+        await eventually(lambda: len(first.running) == 2, within=WITHIN)
+        asyncio.get_running_loop().call_later(0.2, may_end.set)
+    async with running(engine_of(transport, second, database)):
+        await eventually(lambda: len(second.finished) == 8, within=WITHIN)
+
+    handled = Counter(first.finished + second.finished)
+    assert len(first.finished) == 2
+    assert set(handled.values()) == {1}
+    assert len(handled) == 10
+
+
+async def test_keys_in_any_script_and_headers_of_any_bytes_come_as_they_were(
+    transport: Transport,
+) -> None:
+    sent = Record(
+        topic="messages.received",
+        key="João|東京|👋|a\tb",
+        headers=(("ce_id", b"\x00\xff"), ("ação", "é".encode()), ("twice", b"1"), ("twice", b"")),
+        value=bytes(range(256)),
+    )
+
+    await transport.publish(sent)
+
+    assert await fetched(transport) == sent
+
+
+async def test_a_record_of_900_kilobytes_arrives_and_a_larger_one_is_refused_before_it_is_sent(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    handler = RememberingHandler()
+    large = message("+55111", "ã" * 450_000)
+
+    await publisher.publish(large)
+    with pytest.raises(PermanentError, match="is the limit"):
+        await publisher.publish(message("+55111", "x" * LARGEST_RECORD))
+    await publisher.publish(message("+55111", "small"))
+
+    async with running(engine_of(transport, handler, database)):
+        await eventually(lambda: len(handler.finished) == 2, within=WITHIN)
+    assert handler.words_of("+55111") == [large.payload.text, "small"]
+
+
+async def test_no_more_is_read_than_the_window_holds(
+    transport: Transport, publisher: Publisher, database: Database
+) -> None:
+    async def take_some_time(_event: Event[Any]) -> None:
+        await asyncio.sleep(0.005)
+
+    handler, watched = RememberingHandler(take_some_time), WatchedTransport(transport)
+    for number in range(60):
+        await publisher.publish(message(f"+5511{number}", "hello"))
+
+    async with running(engine_of(watched, handler, database, concurrency=2)):
+        await eventually(lambda: len(handler.finished) == 60, within=WITHIN)
+
+    assert handler.most_at_once == 2
+    assert 2 < watched.most_held <= 8
+
+
+class WatchedTransport:
+    """Notes how many records were in the consumer's hands at most."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.most_held = 0
+        self.publish = transport.publish
+        self.check = transport.check
+
+    @asynccontextmanager
+    async def subscribe(
+        self, group: str, topics: Sequence[Topic], revoked: Revoked
+    ) -> AsyncGenerator[Subscription]:
+        async with self._transport.subscribe(group, topics, revoked) as subscription:
+            yield WatchedSubscription(subscription, self)
+
+
+class WatchedSubscription:
+    def __init__(self, subscription: Subscription, transport: WatchedTransport) -> None:
+        self._subscription = subscription
+        self._transport = transport
+        self._held = 0
+
+    async def fetch(self, limit: int) -> Sequence[Delivery]:
+        deliveries = await self._subscription.fetch(limit)
+        self._held += len(deliveries)
+        self._transport.most_held = max(self._transport.most_held, self._held)
+        return deliveries
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        await self._subscription.acknowledge(deliveries)
+        self._held -= len(deliveries)
+
+    async def flush(self) -> None:
+        await self._subscription.flush()
+
+
+async def fetched(transport: Transport) -> Record:
+    async def nothing_to_let_go_of(_shards: Collection[str]) -> None:
+        pass
+
+    async with transport.subscribe(
+        "processor", [MESSAGES_RECEIVED], nothing_to_let_go_of
+    ) as subscription:
+        (delivery,) = await eventually(lambda: subscription.fetch(1), within=WITHIN)
+        await subscription.acknowledge([delivery])
+        await subscription.flush()
+    return delivery.record

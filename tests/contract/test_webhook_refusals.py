@@ -1,5 +1,6 @@
 """Twilio's webhooks over ASGI: what is refused, how, and that nothing of it reaches the broker."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -121,7 +122,8 @@ async def test_two_unannounced_megabytes_are_read_no_further_than_the_limit(door
 
 
 async def test_a_body_that_does_not_come_is_given_up(door: Door) -> None:
-    reply = await post(door, b"Body=", ...)
+    async with asyncio.timeout(3):
+        reply = await post(door, b"Body=", ...)
 
     assert (reply.status, reply.headers["connection"]) == (408, "close")
 

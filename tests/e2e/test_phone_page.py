@@ -35,9 +35,11 @@ BAKERY = [
     ("in", "Que ótimo! Dá para encomendar um bolo de cenoura?"),
     (
         "out",
-        "Dá, sim, com um dia de antecedência.\n\n"
-        "Bolo de cenoura com chocolate:\n• pequeno (8 fatias): R$ 48\n"
-        "• grande (16 fatias): R$ 86",
+        (
+            "Dá, sim, com um dia de antecedência.\n\n"
+            "Bolo de cenoura com chocolate:\n• pequeno (8 fatias): R$ 48\n"
+            "• grande (16 fatias): R$ 86"
+        ),
     ),
     ("in", "O pequeno, por favor 🥕 Retiro amanhã às 8h."),
     ("out", "Combinado! Bolo de cenoura pequeno, amanhã às 8h, em nome de Ana Souza."),
@@ -234,9 +236,7 @@ async def test_what_strangers_write_is_text_and_nothing_else(world: World, page:
     assert complaints == []
 
 
-async def test_the_page_asks_nobody_else_and_its_rules_are_strict(
-    world: World, page: Page
-) -> None:
+async def test_the_page_asks_nobody_else_and_its_rules_are_strict(world: World, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Self
 
@@ -103,14 +104,27 @@ def _silent(rows: Rows, sid: str, created: Sequence[str]) -> bool:
     return rows.outcomes.get(sid) == REPLIED and not whole
 
 
-def _out_of_order(accepted: list[dict[str, Any]], created: Sequence[str], rows: Rows) -> int:
-    """Count parts that came before those of a reply to an earlier message of the contact."""
-    latest: dict[str, int] = {}
+def _out_of_order(accepted: Sequence[dict[str, Any]], created: Sequence[str], rows: Rows) -> int:
+    """Count pairs of messages of a contact that were accepted in one order and answered in another.
+
+    Twilio promises no order, and a webhook that is repeated may be overtaken: one message is surely
+    before another only if it was answered 200 before the other's first attempt.
+    """
+    places = {part: place for place, part in reversed(list(enumerate(created)))}
     faults = 0
-    for one in accepted:
-        for part in rows.parts.get(rows.replies.get(one["sid"], ""), []):
-            if part in created:
-                place = created.index(part)
-                faults += place < latest.get(one["contact"], 0)
-                latest[one["contact"]] = max(place, latest.get(one["contact"], 0))
+    for one, other in permutations(accepted, 2):
+        if one["contact"] == other["contact"] and _accepted_at(one) < other["attempts"][0]["at"]:
+            earlier, later = (_places(rows, each["sid"], places) for each in (one, other))
+            faults += bool(earlier and later) and max(earlier) > max(later)
     return faults
+
+
+def _accepted_at(one: dict[str, Any]) -> float:
+    codes = ((attempt, attempt["status_code"]) for attempt in one["attempts"])
+    first = next(attempt for attempt, code in codes if code is not None and code < 400)
+    return first["at"] + first["seconds"]
+
+
+def _places(rows: Rows, sid: str, places: dict[str, int]) -> list[int]:
+    parts = rows.parts.get(rows.replies.get(sid, ""), [])
+    return [places[part] for part in parts if part in places]

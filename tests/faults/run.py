@@ -41,7 +41,7 @@ def run_once(plan: Plan) -> tuple[Verdict, str]:
         folder = Path(name)
         with world(folder) as opened:
             verdict = _run(plan, opened)
-        last_words = (folder / "product.log").read_text()[-6000:] if verdict.broken else ""
+        last_words = (folder / "product.log").read_text()[-2000:] if verdict.broken else ""
         return verdict, last_words
 
 

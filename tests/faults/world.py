@@ -1,12 +1,10 @@
 """One run's world: a simulator that is never killed, and a product that is."""
 
-import json
 import os
 import random
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from recado.development import development_secrets
 from tests.faults.steps import STEPS, Step
+from tests.servers.loopback import call, status_of
 from tests.servers.processes import Server, free_ports
 
 # Everything that only waits is made short; nothing else differs from `make run`.
@@ -62,7 +61,7 @@ class World:
             [sys.executable, "-m", *armed, *arguments, "--simulator", self._simulator_url],
         )
         url = f"http://127.0.0.1:{self._port}/readyz"
-        self.product.wait_until(lambda: self.product_is_dead() or _answers(url), seconds=60)
+        self.product.wait_until(lambda: self.product_is_dead() or status_of(url) == 200, seconds=60)
 
     def product_is_dead(self) -> bool:
         return self.product is None or self.product.ended
@@ -72,13 +71,17 @@ class World:
             self.product.end(signal.SIGKILL)
 
     def say(self, contact: str, sender: str, text: str) -> None:
-        self._call("POST", "/simulator/messages", {"from": contact, "to": sender, "text": text})
+        call(
+            "POST",
+            f"{self._simulator_url}/simulator/messages",
+            {"from": contact, "to": sender, "text": text},
+        )
 
     def order_faults(self, plan: dict[str, Any]) -> None:
-        self._call("PUT", "/simulator/faults", plan)
+        call("PUT", f"{self._simulator_url}/simulator/faults", plan)
 
     def ledger(self) -> dict[str, Any]:
-        return self._call("GET", "/simulator/ledger")
+        return call("GET", f"{self._simulator_url}/simulator/ledger")
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
         """Poll; tell whether it came true in time."""
@@ -97,22 +100,12 @@ class World:
         }
         simulator = self._server("simulator", [sys.executable, "-m", "simulator"])
         ready = f"{self._simulator_url}/simulator/senders"
-        simulator.wait_until(lambda: _answers(ready), seconds=60)
+        simulator.wait_until(lambda: status_of(ready) == 200, seconds=60)
 
     def _server(self, name: str, command: list[str]) -> Server:
         server = Server(command, log=self.folder / f"{name}.log", environ=self._environ)
         self._stack.callback(server.end, signal.SIGKILL)
         return server
-
-    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310 - loopback, and http by construction
-            self._simulator_url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"{}")
 
 
 @contextmanager
@@ -136,11 +129,3 @@ def fault_plan(chance: random.Random) -> dict[str, Any]:
         "inbound": {"duplicate": {"rate": 0.1}},
         "hang_seconds": 3,
     }
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
-            return answer.status == 200
-    except OSError:
-        return False

@@ -1,4 +1,4 @@
-"""Processes that stop past their lease or die with a job in hand, and messages that come meanwhile."""
+"""Processes that stop past their lease or die with a job in hand, while messages come."""
 
 import asyncio
 import random
@@ -85,7 +85,7 @@ async def receive(process: Process, tenant: Ulid, key: str, n: int) -> None:
 
 
 class Worker:
-    """Answers what is unanswered, but dies with a job in hand, or stops past its lease, at times."""
+    """Answers what is unanswered; at times it dies with a job in hand or stops past its lease."""
 
     def __init__(self, process: Process, chance: random.Random) -> None:
         self.process = process

@@ -1,7 +1,7 @@
 """Row-level security around jobs: who may do what, and that a claim is one statement."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -27,7 +27,7 @@ async def table(postgres_database: PostgresDatabase) -> JobsTable:
 
 
 @pytest.fixture
-async def serving(table: JobsTable) -> AsyncIterator[Any]:
+async def serving(table: JobsTable) -> AsyncIterator[asyncpg.Connection]:
     """A connection of a serving process."""
     connection = await asyncpg.connect(table.url)
     yield connection
@@ -40,7 +40,7 @@ async def schedule(table: JobsTable, tenant: Ulid = TENANT) -> None:
 
 
 async def test_a_serving_process_sees_no_job_before_a_tenant_is_known(
-    table: JobsTable, serving: Any
+    table: JobsTable, serving: asyncpg.Connection
 ) -> None:
     await schedule(table)
 
@@ -48,7 +48,7 @@ async def test_a_serving_process_sees_no_job_before_a_tenant_is_known(
 
 
 async def test_a_serving_process_sees_no_job_of_another_tenant(
-    table: JobsTable, serving: Any
+    table: JobsTable, serving: asyncpg.Connection
 ) -> None:
     await schedule(table)
 
@@ -59,7 +59,9 @@ async def test_a_serving_process_sees_no_job_of_another_tenant(
     assert rows == []
 
 
-async def test_a_serving_process_cannot_write_a_job_of_another_tenant(serving: Any) -> None:
+async def test_a_serving_process_cannot_write_a_job_of_another_tenant(
+    serving: asyncpg.Connection,
+) -> None:
     async with serving.transaction():
         await serving.execute(f"select set_config('app.tenant', '{new_id().to_uuid()}', true)")
 
@@ -70,7 +72,9 @@ async def test_a_serving_process_cannot_write_a_job_of_another_tenant(serving: A
             )
 
 
-async def test_the_claim_is_a_door_that_shows_ids_only(table: JobsTable, serving: Any) -> None:
+async def test_the_claim_is_a_door_that_shows_ids_only(
+    table: JobsTable, serving: asyncpg.Connection
+) -> None:
     await schedule(table)
 
     (row,) = await serving.fetch(CLAIM)
@@ -86,9 +90,10 @@ async def test_the_claim_is_a_door_that_shows_ids_only(table: JobsTable, serving
     assert row["tenant"] == TENANT.to_uuid()
 
 
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize("call", [CLAIM, RENEW])
 async def test_nobody_but_a_serving_process_goes_through_the_doors(
-    postgres_database: PostgresDatabase, table: JobsTable, call: str
+    postgres_database: PostgresDatabase, call: str
 ) -> None:
     stranger = await asyncpg.connect(await postgres_database.add_serving_login(group="pg_monitor"))
 
@@ -99,7 +104,7 @@ async def test_nobody_but_a_serving_process_goes_through_the_doors(
 
 
 async def test_a_temporary_table_does_not_stand_in_for_the_jobs(
-    table: JobsTable, serving: Any
+    table: JobsTable, serving: asyncpg.Connection
 ) -> None:
     await schedule(table)
     await serving.execute("create temporary table shop_jobs (like public.shop_jobs)")
@@ -165,7 +170,7 @@ class WatchedDatabase:
 
 
 @pytest.fixture
-async def owner(postgres_database: PostgresDatabase) -> AsyncIterator[Any]:
+async def owner(postgres_database: PostgresDatabase) -> AsyncIterator[asyncpg.Connection]:
     """One who owns the database and may create roles, and is no superuser."""
     url = await postgres_database.add_serving_login(group="pg_monitor")
     login = str(urlsplit(url).username)
@@ -179,7 +184,7 @@ async def owner(postgres_database: PostgresDatabase) -> AsyncIterator[Any]:
 
 
 async def test_an_owner_who_is_no_superuser_can_migrate(
-    postgres_database: PostgresDatabase, owner: Any
+    postgres_database: PostgresDatabase, owner: asyncpg.Connection
 ) -> None:
     for statement in (*create_roles(), *create_jobs("shop", "postgresql")):
         await owner.execute(statement)
@@ -192,7 +197,7 @@ async def test_an_owner_who_is_no_superuser_can_migrate(
 
 
 async def test_the_owner_of_the_table_sees_no_tenants_jobs_and_keeps_no_door_open(
-    postgres_database: PostgresDatabase, owner: Any
+    postgres_database: PostgresDatabase, owner: asyncpg.Connection
 ) -> None:
     for statement in (*create_roles(), *create_jobs("shop", "postgresql")):
         await owner.execute(statement)
@@ -203,7 +208,7 @@ async def test_the_owner_of_the_table_sees_no_tenants_jobs_and_keeps_no_door_ope
     assert not await owner.fetchval("select pg_has_role('recado_doors', 'member')")
 
 
-async def test_a_door_can_be_replaced_by_a_later_migration(owner: Any) -> None:
+async def test_a_door_can_be_replaced_by_a_later_migration(owner: asyncpg.Connection) -> None:
     for statement in (*create_roles(), *greeting("one"), *greeting("two")):
         await owner.execute(statement)
 
@@ -213,7 +218,7 @@ async def test_a_door_can_be_replaced_by_a_later_migration(owner: Any) -> None:
 
 
 async def test_a_door_sees_the_columns_it_was_given_and_no_others(
-    postgres_database: PostgresDatabase, table: JobsTable, serving: Any
+    table: JobsTable, serving: asyncpg.Connection
 ) -> None:
     await table.execute(
         "create table secrets (id uuid, tenant_id uuid, secret text)",

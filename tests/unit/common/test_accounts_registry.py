@@ -285,8 +285,9 @@ async def test_a_database_that_hangs_counts_as_away(
     registry = AccountRegistry(database, CIPHER, patience=0.05)
     database.hung = True
 
-    with pytest.raises(DependencyDown, match=r"no answer in 0\.05 s"):
-        await registry.find(account.id)
+    async with asyncio.timeout(3):
+        with pytest.raises(DependencyDown, match=r"no answer in 0\.05 s"):
+            await registry.find(account.id)
 
 
 async def test_an_account_under_a_lost_key_is_a_permanent_error(

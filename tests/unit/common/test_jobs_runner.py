@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,13 @@ class Shop:
         self.registry = CollectorRegistry()
         self.seen: list[Job] = []
 
-    def runner(self, handlers: Mapping[str, JobHandler], **settings: Any) -> JobRunner:
+    def runner(self, handlers: Mapping[str, JobHandler], **settings: float) -> JobRunner:
         quick = {"poll_seconds": NEVER, "retry_first_seconds": 0.01, "retry_attempts": 3}
         chosen = JobSettings.model_validate(quick | settings)
         return JobRunner(self.process.jobs, handlers, chosen, Metrics(self.registry))
 
     @asynccontextmanager
-    async def running(self, turn: JobHandler, **settings: Any) -> AsyncGenerator[asyncio.Event]:
+    async def running(self, turn: JobHandler, **settings: float) -> AsyncGenerator[asyncio.Event]:
         """Run `turn` jobs until the end of the block, and wait for those that run then."""
         stop = asyncio.Event()
         task = asyncio.create_task(self.runner({"turn": turn}, **settings).run(stop))

@@ -66,11 +66,12 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The simulator's address, a client for it, and the business."""
+    """The simulator's address, a client for it, the business, and the way to end it."""
 
     url: str
     http: aiohttp.ClientSession
     business: Business
+    stop: Callable[[], None] = lambda: None
 
     async def put_sender(self, address: str = WHATSAPP, **changes: object) -> None:
         sender = {
@@ -104,7 +105,7 @@ class World:
         async with self.http.put("/simulator/faults", json=plan) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def get(self, path: str, **query: str) -> Any:
+    async def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - it is JSON
         async with self.http.get(path, params=query) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
@@ -160,6 +161,6 @@ async def open_world(
         url = f"http://127.0.0.1:{server.port}"
         async with aiohttp.ClientSession(url) as http:
             try:
-                yield World(url, http, business)
+                yield World(url, http, business, stop.set)
             finally:
                 stop.set()

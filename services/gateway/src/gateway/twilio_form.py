@@ -35,7 +35,7 @@ def parse(body: bytes) -> Form:
     if _BROKEN_ESCAPE.search(body):
         raise MalformedFormError("The form has a broken percent escape.")
     parts = (field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field)
-    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in parts]
+    return [(_unescaped(name), _unescaped(value)) for name, _, value in parts]
 
 
 def decode(form: Form) -> Fields:
@@ -88,6 +88,10 @@ def id_in_query(query: bytes, name: bytes) -> Ulid | None:
         return None
 
 
+def _unescaped(content: bytes) -> bytes:
+    return unquote_to_bytes(content) if b"%" in content else content  # most have none
+
+
 def _all_but_account(fields: Fields) -> Fields:
     """Leave out what the signature vouched for, once it is there."""
     rest = dict(fields)
@@ -125,12 +129,8 @@ def _channel(address: str) -> Channel:
 
 def _take_media(rest: Fields) -> Iterator[MediaReference]:
     """Take the attachments that are there, in order, whatever `NumMedia` says."""
-    numbers = sorted(
-        int(name.removeprefix("MediaUrl"))
-        for name in rest
-        if re.fullmatch(r"MediaUrl(0|[1-9][0-9]{0,2})", name)
-    )
-    for number in numbers:
+    named = (name.removeprefix("MediaUrl") for name in rest if name.startswith("MediaUrl"))
+    for number in sorted(int(n) for n in named if re.fullmatch(r"0|[1-9][0-9]{0,2}", n)):
         url = rest.pop(f"MediaUrl{number}")
         content_type = rest.pop(f"MediaContentType{number}", "")
         if url:

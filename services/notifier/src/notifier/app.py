@@ -57,7 +57,7 @@ async def make_notifier(
     # imported here, so that only who sends loads Twilio's package
     from notifier.twilio_sender import open_twilio  # noqa: PLC0415
 
-    _refuse_short_lease(settings)
+    refuse_short_lease(settings)
     async with open_twilio(settings.notifier, plumbing.metrics) as sender:
         registry = AccountRegistry(plumbing.database, cipher)
         yield _components(settings, plumbing, registry, sender)
@@ -104,7 +104,8 @@ def _jobs(settings: NotifierSettings, database: Database) -> Jobs:
     return Jobs(SERVICE, database, job_kinds.ALL, lease=lease, per_tenant=per_tenant)
 
 
-def _refuse_short_lease(settings: NotifierSettings) -> None:
+def refuse_short_lease(settings: NotifierSettings) -> None:
+    """Raise `StartError` where a call could outlast its lease, and so would never be made."""
     needed = longest_call(settings.notifier).total_seconds()
     if settings.jobs.lease_seconds <= needed:
         raise StartError(

@@ -41,6 +41,11 @@ class Round:
     look_again_in: timedelta | None = None
     """None: not before something lands or arrives."""
 
+    def wait(self, duration: timedelta) -> None:
+        """Look again after `duration`, unless there is a reason to look earlier."""
+        earliest = duration if self.look_again_in is None else self.look_again_in
+        self.look_again_in = min(duration, earliest)
+
 
 class ClaimParts:
     """Looks at the heads of a sender's lines, one per recipient."""
@@ -62,14 +67,14 @@ class ClaimParts:
         """
         this = Round()
         if wait := self._held_back(tx, run.job):
-            this.look_again_in = wait
+            this.wait(wait)
         else:
             page = heads(tx, run.job.key, token=run.job.token, limit=2 * limit)
             for part in page:
                 if len(this.claimed) == limit:
                     break
                 if wait := self._consider(tx, run, part, this):
-                    this.look_again_in = wait
+                    this.wait(wait)
                     break
         self._jobs.hold(tx, run.job)
         return this
@@ -99,7 +104,7 @@ class ClaimParts:
             claim(tx, part, run.job.token)
             this.claimed.append(part)
             return None
-        this.look_again_in = NOW
+        this.wait(NOW)
         return None
 
     def _is_refused(self, tx: Transaction, run: SenderRun, part: Part) -> bool:

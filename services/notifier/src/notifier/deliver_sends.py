@@ -27,7 +27,7 @@ from notifier.message_sender import (
     SendResult,
 )
 from notifier.part_outcomes import PartOutcomes
-from notifier.sends.error_catalogue import Retry, meaning
+from notifier.sends.error_catalogue import Retry, meaning, rate_code
 from notifier.sends.part import Part
 from notifier.sends.repository import find_part
 from notifier.sends.statuses import PartState, reported
@@ -143,16 +143,22 @@ class DeliverSends:
 
     def _refused(self, tx: Transaction, part: Part, result: Refused) -> None:
         what = meaning(result.code, result.http_status)
-        if what.retry in (Retry.RATE, Retry.LATER):
-            self._postpone(tx, part, result)
+        if what.retry is Retry.RATE:
+            self._postpone(tx, part, result.retry_after, rate_code(result.code))
+        elif what.retry is Retry.LATER:
+            self._postpone(tx, part, result.retry_after, result.code)
         else:
             self._outcomes.fail(tx, part, what.reason, result.code)
 
-    def _postpone(self, tx: Transaction, part: Part, refused: Refused | None = None) -> None:
+    def _postpone(
+        self,
+        tx: Transaction,
+        part: Part,
+        retry_after: timedelta | None = None,
+        code: int | None = None,
+    ) -> None:
         delay = self._settings.retry_delay(tx.now - part.accepted_at)
-        if refused is not None and refused.retry_after is not None:
-            delay = refused.retry_after
-        self._outcomes.postpone(tx, part, delay, refused and refused.code)
+        self._outcomes.postpone(tx, part, retry_after or delay, code)
 
     def _end(self, tx: Transaction, run: SenderRun) -> None:
         wait = self._claims.until_next(tx, run)

@@ -11,7 +11,7 @@ from logging import getLogger
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from aiohttp import BasicAuth, ClientSession
+from aiohttp import ClientSession, encode_basic_auth
 from multidict import CIMultiDictProxy
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
@@ -65,8 +65,7 @@ class TwilioHttp(AsyncHttpClient):
             method,
             self._url(uri, params),
             data=urlencode(data, doseq=True) if data else None,
-            headers=headers,
-            auth=BasicAuth(*auth) if auth else None,
+            headers=(headers or {}) | _authorization(auth),
             allow_redirects=False,
         ) as answer:
             text = await answer.text()
@@ -83,6 +82,10 @@ class TwilioHttp(AsyncHttpClient):
         path = self._origin.path + wanted.path
         parts = (self._origin.scheme, self._origin.netloc, path, query, "")
         return URL(urlunsplit(parts), encoded=True)
+
+
+def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
+    return {"Authorization": encode_basic_auth(*auth)} if auth else {}
 
 
 def _object(text: str) -> dict[str, Any] | None:

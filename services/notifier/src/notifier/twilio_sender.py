@@ -41,9 +41,9 @@ _RETRY_CALLBACKS: Final = "rc=5&rp=5xx,ct,rt&ct=2000&rt=4000"
 """By default Twilio calls once more, and only when it could not connect
 (twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
 _LISTED: Final = 50
-_SERVICE = "MG"
-_REQUEST_TIMEOUT = 408
-_SERVER_ERROR = 500
+_SERVICE: Final = "MG"
+_DEFINITE: Final = frozenset(range(400, 500)) - {408}
+"""A request time-out comes from something on the way, which may have passed the request on."""
 
 
 @asynccontextmanager
@@ -146,9 +146,9 @@ async def _attempted(call: Callable[[], Awaitable[T]]) -> T | Failure:
     try:
         return await call()
     except ErrorAnswerError as error:
-        if error.http_status >= _SERVER_ERROR or error.http_status == _REQUEST_TIMEOUT:
-            return Unknown(str(error))
-        return Refused(error.http_status, error.code, error.retry_after)
+        if error.http_status in _DEFINITE:
+            return Refused(error.http_status, error.code, error.retry_after)
+        return Unknown(str(error))
     except (ClientConnectorError, ConnectionTimeoutError) as error:
         return NotSent(type(error).__name__)
     except (

@@ -118,10 +118,23 @@ class AnswerTurn:
         reason = reason or _too_late(turn, tx.now) or _nothing_said(answer)
         reply = None
         if reason is None:
-            reply = self._reply(tx, conversation, step, turn, answer.text or "")
+            reply = reply_in(
+                conversation,
+                turn=context.turn,
+                correlation=context.correlation,
+                text=answer.text or "",
+                now=tx.now,
+            )
         self._settle(
-            tx, context.conversation, turn.covers, reason or REPLIED, turn=context.turn, reply=reply
+            tx,
+            conversation.id,
+            turn.covers,
+            reason or REPLIED,
+            turn=context.turn,
+            reply=reply and reply.id,
         )
+        if reply is not None:
+            self._store(tx, conversation, step, reply, not_after=turn.not_after)
         self._end(tx, job, conversation)
 
     def _answer_at(self, waiting: Sequence[Message], now: datetime) -> datetime:
@@ -171,29 +184,21 @@ class AnswerTurn:
         )
         return OpenTurn(context, _ids(waiting), waiting[-1].sent_at + self._pace.age)
 
-    def _reply(
+    def _store(
         self,
         tx: Transaction,
         conversation: Conversation,
         step: Step,
-        turn: OpenTurn,
-        text: str,
-    ) -> Ulid:
-        """Store the reply in the conversation's order, and the command to send it in the key's."""
-        context = turn.context
-        reply = reply_in(
-            conversation,
-            turn=context.turn,
-            correlation=context.correlation,
-            text=text,
-            now=tx.now,
-        )
+        reply: Message,
+        *,
+        not_after: datetime,
+    ) -> None:
+        """Put the reply in the conversation's order, and the command to send it in the key's."""
         messages.add(tx, reply)
         conversations.save(tx, conversation, step, added=1)
-        event = command_to_send(reply, conversation, not_after=turn.not_after)
+        event = command_to_send(reply, conversation, not_after=not_after)
         self._jobs.schedule(tx, PUBLISH, event.payload.key, correlation=event.correlation)
         self._outbox.append(tx, event)
-        return reply.id
 
     def _settle(
         self,

@@ -29,7 +29,8 @@ _PORTUGUESE: Final = frozenset(
     gentileza moco moca amigo amiga oi ola bom boa dia tarde noite tudo obrigado obrigada gente
     hoje agora amanha ontem ajudar ajuda duvida pergunta informacao informar algo nada filho
     filha filhos mae pai marido esposa comer beber comprar perto mim nois costuma costumam ainda
-    depois antes entao assim qualquer coisa
+    depois antes entao durante mandar mando enviar envio possa possam passa passar passe deixar
+    deixo deixa sentar ficar hora horas pessoa pessoas assim qualquer coisa
     """.split()  # noqa: SIM905 - a list of words is read best as a text
 )
 _ENGLISH: Final = frozenset(
@@ -41,8 +42,9 @@ _ENGLISH: Final = frozenset(
     what which who whom whose when where why how much many please want wants wanted like need
     needs know tell say get got give take bring let go going make makes made see ask hi hello
     hey good morning afternoon evening night thanks thank guys sir son daughter kid kids wife
-    husband mother father eat nearby near buy enough far long today tomorrow yesterday now help
-    question information still anything something someone re ve ll m s t d im id
+    husband mother father eat nearby near buy enough far long leave left sit time times people
+    person today tomorrow yesterday now help question information still anything something
+    someone re ve ll m s t d im id
     """.split()  # noqa: SIM905 - as above
 )
 _STOP_WORDS: Final = _PORTUGUESE | _ENGLISH
@@ -98,7 +100,7 @@ def stem(word: str) -> str:
     """Cut the ending off a folded word: no linguist's stem, but one for most forms of the word."""
     singular = _singular(word)
     for ending in _ENDINGS:
-        if singular.endswith(ending) and len(singular) - len(ending) >= _SHORTEST_STEM:
+        if singular.endswith(ending) and len(singular) - len(ending) >= _shortest_before(ending):
             return singular.removesuffix(ending)
     return singular
 
@@ -113,7 +115,7 @@ def language_of(text: str) -> Language | None:
 
 
 def _says_nothing(word: str) -> bool:
-    return word in _STOP_WORDS or _singular(word) in _STOP_WORDS
+    return word.isdigit() or word in _STOP_WORDS or _singular(word) in _STOP_WORDS
 
 
 def _places(text: str) -> set[str]:
@@ -124,9 +126,13 @@ def _small_words(text: str) -> Iterator[str]:
     return (word for word in words(text) if word in _STOP_WORDS)
 
 
+def _shortest_before(ending: str) -> int:
+    return _SHORTEST_STEM + 1 if ending == "er" else _SHORTEST_STEM  # in "order" it is none
+
+
 def _singular(word: str) -> str:
     for plural, singular in _PLURALS:
-        if word.endswith(plural) and len(word) - len(plural) >= _SHORTEST_STEM - 1:
+        if word.endswith(plural) and len(word) > len(plural):
             return word.removesuffix(plural) + singular
     if word.endswith("s") and not word.endswith("ss") and len(word) > _SHORTEST_STEM:
         return word[:-1]

@@ -11,8 +11,10 @@ import typer
 from common.errors import DependencyDown, StartError
 from recado import dev as development
 from recado import operator_verbs, reference
+from recado.development import development_secrets
 from recado.say import say as write_and_wait
 from recado.settings import PROCESSES
+from recado.whereabouts import Whereabouts
 
 app = typer.Typer(help="Recado: WhatsApp and SMS, answered.", no_args_is_help=True)
 tenants = typer.Typer(help="The businesses that Recado answers for.", no_args_is_help=True)
@@ -83,6 +85,18 @@ def add_account(
 ) -> None:
     """Add a tenant's Twilio account and print its id, which the webhook's address carries."""
     print(asyncio.run(operator_verbs.add_account(tenant, account_sid, sender, auth_token)))
+
+
+@app.command("sample")
+def seed_sample(
+    gateway_url: str,
+    simulator_url: str,
+    data: Data = Path("var"),
+) -> None:
+    """Add the sample business to separate services and a simulator that run already."""
+    place = Whereabouts(gateway_url, simulator_url, data, development_secrets(data))
+    asyncio.run(operator_verbs.seed_sample(place))
+    print(f"The phone is at {simulator_url}/phone.")
 
 
 @app.command("reference", hidden=True)

@@ -28,6 +28,7 @@ from recado.development import (
 from recado.one_port import OnePort
 from recado.operator_verbs import WRITING_SERVICES
 from recado.settings import DevelopmentSettings
+from recado.whereabouts import Whereabouts
 from simulator.app import PREFIXES, Simulator, open_simulator
 
 HOST = "127.0.0.1"
@@ -45,9 +46,10 @@ class Place:
     """Of a simulator that runs elsewhere; None: it is one of the parts here."""
 
     @property
-    def url(self) -> str:
-        """Return where everything here answers."""
-        return f"http://{HOST}:{self.server.port}"
+    def whereabouts(self) -> Whereabouts:
+        """Return where everything answers."""
+        url = f"http://{HOST}:{self.server.port}"
+        return Whereabouts(url, self.simulator_url or url, self.data, self.secrets)
 
 
 def start(*, port: int, data: Path, simulator_url: str | None) -> None:
@@ -55,9 +57,8 @@ def start(*, port: int, data: Path, simulator_url: str | None) -> None:
     one_port = OnePort()
     server = HttpServer(one_port, host=HOST, port=port)
     place = Place(one_port, server, data.resolve(), development_secrets(data), simulator_url)
-    defaults = development_variables(
-        place.data, place.url, simulator_url or place.url, place.secrets
-    )
+    at = place.whereabouts
+    defaults = development_variables(at.data, at.url, at.simulator_url, at.secrets)
     environ = defaults | {name: value for name, value in os.environ.items() if value}
     runtime.start("recado", DevelopmentSettings, partial(run, place), environ=environ)
 
@@ -87,7 +88,7 @@ async def run(place: Place, settings: DevelopmentSettings) -> None:
             *([simulator.webhooks] if simulator else []),
             *processor,
             *notifier,
-            Announcement(place.url, place.simulator_url or place.url, place.data, place.secrets),
+            Announcement(place.whereabouts),
             drain_seconds=settings.drain_seconds,
         )
 

@@ -10,10 +10,13 @@ from common.accounts import ChannelAccount, SecretCipher
 from common.database import Database, open_database
 from common.errors import StartError
 from common.ids import Ulid, new_id, parse_id
-from common.settings import load
+from common.settings import Environment, load
 from processor.add_account import AddAccount
 from processor.add_tenant import AddTenant
+from processor.seed_sample import SeedSample
+from recado.development import SENDERS
 from recado.settings import OperatorSettings
+from recado.whereabouts import Whereabouts
 
 WRITING_SERVICES = ("processor", "notifier")
 
@@ -52,6 +55,21 @@ async def add_account(
     if not added:
         raise StartError(f"The tenant has account {account_sid} already.")
     return account.id
+
+
+async def seed_sample(whereabouts: Whereabouts) -> None:
+    """Add the sample business once, and tell the simulator and `recado say` where it is."""
+    settings = load(OperatorSettings)
+    if settings.environment is not Environment.DEVELOPMENT:
+        raise StartError("The sample is for development: set RECADO_ENVIRONMENT=development.")
+    async with _owner(settings) as database:
+        await SeedSample(database, SecretCipher.of(settings.secrets))(
+            account_sid=whereabouts.secrets.account_sid,
+            auth_token=SecretStr(whereabouts.secrets.auth_token),
+            senders=SENDERS,
+        )
+    await whereabouts.set_up_numbers()
+    whereabouts.write()
 
 
 @asynccontextmanager

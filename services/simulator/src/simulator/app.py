@@ -5,9 +5,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from common.runtime import Health, HttpServer, run_until_stopped
 from simulator.accept_message import AcceptMessage
 from simulator.bell import Bell
 from simulator.control import Control
@@ -16,10 +19,12 @@ from simulator.hang_up import Transports
 from simulator.ledger import Ledger, open_ledger
 from simulator.messages_resource import MessagesResource
 from simulator.phone.routes import Phone
-from simulator.settings import SimulatorSection
+from simulator.settings import SimulatorSection, SimulatorSettings
 from simulator.statuses import Pace
 from simulator.webhooks import open_webhooks
 from simulator.write_as_customer import WriteAsCustomer
+
+log = structlog.get_logger()
 
 PREFIXES = ("/2010-04-01", "/simulator", "/phone")
 """The beginnings of all paths that the simulator serves."""
@@ -31,6 +36,19 @@ class Simulator:
 
     app: ASGIApp
     webhooks: DeliverWebhooks
+
+
+async def run(settings: SimulatorSettings) -> None:
+    """Serve until stopped; health on a port of its own."""
+    health = Health(CollectorRegistry())
+    at, pages = settings.simulator, settings.health
+    async with open_simulator(at) as simulator:
+        server = HttpServer(simulator.app, host=at.host, port=at.port)
+        watched = HttpServer(health.app(), host=pages.host, port=pages.port)
+        log.info("simulator serving", phone=f"http://{at.host}:{server.port}/phone")
+        await run_until_stopped(
+            server, watched, simulator.webhooks, drain_seconds=settings.drain_seconds
+        )
 
 
 @asynccontextmanager
@@ -58,7 +76,12 @@ def _app(
     )
     write = WriteAsCustomer(pace=pace, seed=settings.seed, clock=clock)
 
-    app = FastAPI(title="Recado: the simulator", openapi_url="/simulator/openapi.json")
+    app = FastAPI(
+        title="Recado: the simulator",
+        openapi_url="/simulator/openapi.json",
+        docs_url=None,  # the pages' scripts come from elsewhere; the simulator needs no network
+        redoc_url=None,
+    )
     app.include_router(Control(ledger, write, bell).router())
     app.router.routes.extend(Phone(ledger, bell).routes())
     app.router.routes.extend(MessagesResource(ledger, accept, bell, clock=clock).routes())

@@ -11,6 +11,7 @@ from typing import Final
 from common.events import Unanswered
 
 TOO_MANY_REQUESTS: Final = 429
+_TOO_MANY_REQUESTS_CODE: Final = 20429
 
 
 class Retry(StrEnum):
@@ -71,3 +72,8 @@ def meaning(code: int | None, http_status: int | None = None) -> Meaning:
         return _BY_HTTP_STATUS[TOO_MANY_REQUESTS]  # whatever the code: it was not processed
     fallback = _BY_HTTP_STATUS.get(http_status or 0, Meaning(Retry.NEVER))
     return CATALOGUE.get(code or 0, fallback)
+
+
+def rate_code(code: int | None) -> int:
+    """Return the code by which a part that slows its sender is known, whatever the answer said."""
+    return code if code in RATE_CODES else _TOO_MANY_REQUESTS_CODE

@@ -7,7 +7,6 @@ from sqlalchemy import Table
 from sqlmodel import Field, SQLModel
 
 from common.database import JsonColumn, UlidColumn, UtcTimestamp
-from common.events import Unanswered
 from common.ids import Ulid
 from notifier.sends.statuses import PartState
 
@@ -52,7 +51,7 @@ class SendPart(SQLModel, table=True):
     looks: int = 0
     """How often the provider's list was searched for it, since it was last claimed."""
     resends: int = 0
-    reason: Unanswered | None = None
+    reason: str | None = None
     error_code: int | None = None
 
 

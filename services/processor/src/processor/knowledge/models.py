@@ -45,9 +45,9 @@ class Passage(SQLModel, table=True):
     language: str
     text: str
     subject: str
-    """Of the document's title and keywords."""
-    terms: str
-    """Of the subject and the text."""
+    """Those of the document's title and keywords."""
+    said: str
+    """Those of the text."""
 
 
 DOCUMENTS: Table = SQLModel.metadata.tables["documents"]

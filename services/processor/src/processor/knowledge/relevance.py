@@ -14,9 +14,9 @@ from functools import partial
 from common.ids import Ulid
 
 ENOUGH = 0.65
-"""Below this share the passage is about something else. Tuned on questions that no test asks."""
+"""Below this share the passage is about something else: what is off topic must not be answered."""
 MENTIONED = 0.8
-"""What a word counts that the text mentions but that is not its subject."""
+"""What a word counts that the text has but not the subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Candidate:
     text: str
     subject: AbstractSet[str]
     """The stems of its document's title and keywords."""
-    terms: AbstractSet[str]
-    """The stems of its subject and its text."""
+    said: AbstractSet[str]
+    """The stems of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +52,48 @@ def best_match(
     """Return the passage that covers the question best, if one covers enough of it.
 
     `candidates` are all passages with a word of the question, of `total` that the tenant has. A
-    passage in the question's `language` goes before others; of equals, the one that says least
-    else.
+    passage in the question's `language` goes before others; of equals, the one whose own text says
+    most of it, then the one on the narrowest subject, then the first of its document.
     """
     weights = _weights(question, candidates, total)
-    matches = (Match(passage, _coverage(passage, weights)) for passage in candidates)
-    enough = [match for match in matches if match.coverage >= ENOUGH]
-    return max(enough, key=partial(_order, language), default=None)
+    enough = [
+        Match(passage, coverage)
+        for passage in candidates
+        if (coverage := _coverage(passage, weights)) >= ENOUGH
+    ]
+    return max(enough, key=partial(_order, language, weights), default=None)
 
 
-def _order(language: str | None, match: Match) -> tuple[bool, float, int, int, str]:
+def _order(
+    language: str | None, weights: Mapping[str, float], match: Match
+) -> tuple[bool, float, float, int, int, str]:
     passage = match.passage
-    coverage = round(match.coverage, 6)  # sums of the same weights in another order are equals
-    to_the_point = -len(passage.terms)
-    spoken = passage.language == language
-    return (spoken, coverage, to_the_point, -passage.ordinal, str(passage.id))
+    return (
+        passage.language == language,
+        match.coverage,
+        _sum(weights, passage.said),
+        -len(passage.subject),
+        -passage.ordinal,
+        str(passage.id),
+    )
 
 
 def _coverage(passage: Candidate, weights: Mapping[str, float]) -> float:
-    covered = sum(
-        weight * (1.0 if word in passage.subject else MENTIONED)
-        for word, weight in weights.items()
-        if word in passage.terms
-    )
-    return covered / sum(weights.values())
+    subject = _sum(weights, passage.subject)
+    mentioned = _sum(weights, passage.said - passage.subject)
+    return (subject + MENTIONED * mentioned) / sum(weights.values())
+
+
+def _sum(weights: Mapping[str, float], stems: AbstractSet[str]) -> float:
+    return sum(weight for stem, weight in weights.items() if stem in stems)
 
 
 def _weights(
     question: AbstractSet[str], candidates: Sequence[Candidate], total: int
 ) -> dict[str, float]:
-    """Weigh each word. One that no passage has speaks for another subject, and weighs most."""
-    having = {word: sum(1 for passage in candidates if word in passage.terms) for word in question}
-    return {word: math.log(1 + total / max(count, 0.5)) for word, count in having.items()}
+    """Weigh each stem. One that no passage has speaks for another subject, and weighs most."""
+    having = {
+        stem: sum(1 for passage in candidates if stem in passage.subject or stem in passage.said)
+        for stem in sorted(question)  # sums of floats depend on their order
+    }
+    return {stem: math.log(1 + total / max(count, 0.5)) for stem, count in having.items()}

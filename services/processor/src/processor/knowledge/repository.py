@@ -30,7 +30,7 @@ def put_document(tx: Transaction, document: Document) -> None:
 def passages_of(document: Document) -> list[Passage]:
     """Cut a document at its blank lines."""
     paragraphs = [part.strip() for part in document.text.split("\n\n") if part.strip()]
-    subject = stems_told(f"{document.title} {document.keywords}")
+    subject = _joined(stems_told(f"{document.title} {document.keywords}"))
     return [
         Passage(
             tenant_id=document.tenant_id,
@@ -39,8 +39,12 @@ def passages_of(document: Document) -> list[Passage]:
             ordinal=ordinal,
             language=document.language,
             text=paragraph,
-            subject=" ".join(sorted(subject)),
-            terms=" ".join(sorted(subject | stems_told(paragraph))),
+            subject=subject,
+            said=_joined(stems_told(paragraph)),
         )
         for ordinal, paragraph in enumerate(paragraphs)
     ]
+
+
+def _joined(stems: set[str]) -> str:
+    return " ".join(sorted(stems))

@@ -20,7 +20,7 @@ _COLUMNS = (
     PASSAGES.c.language,
     PASSAGES.c.text,
     PASSAGES.c.subject,
-    PASSAGES.c.terms,
+    PASSAGES.c.said,
 )
 
 
@@ -29,14 +29,14 @@ def _statement(sql: str) -> TextClause:
 
 
 _POSTGRES = _statement("""
-    select id, document_id, ordinal, language, text, subject, terms from passages
+    select id, document_id, ordinal, language, text, subject, said from passages
     where tenant_id = :tenant and search @@ cast(:words as tsquery)
     order by ts_rank(search, cast(:words as tsquery)) desc, id limit :limit
 """).columns(*_COLUMNS)
 
 # The index holds every tenant's passages: with the tenant among the words it reads those of one.
 _SQLITE = _statement("""
-    select p.id, p.document_id, p.ordinal, p.language, p.text, p.subject, p.terms
+    select p.id, p.document_id, p.ordinal, p.language, p.text, p.subject, p.said
     from passage_index i join passages p on p.tenant_id = i.tenant_id and p.id = i.passage_id
     where p.tenant_id = :tenant and passage_index match 'tenant_id:' || :tenant || ' AND ' || :words
     order by bm25(passage_index), p.id limit :limit
@@ -52,7 +52,7 @@ def candidates(tx: Transaction, question: AbstractSet[str]) -> list[Candidate]:
         statement, words = _POSTGRES, " | ".join(f"'{stem}'" for stem in sorted(question))
     else:
         statement, words = _SQLITE, " OR ".join(f'"{stem}"' for stem in sorted(question))
-        words = f"terms:({words})"
+        words = f"stems:({words})"
     rows = tx.execute(statement, {"tenant": tx.tenant, "words": words, "limit": _AT_MOST})
     return [
         Candidate(
@@ -62,7 +62,7 @@ def candidates(tx: Transaction, question: AbstractSet[str]) -> list[Candidate]:
             language=row.language,
             text=row.text,
             subject=frozenset(row.subject.split()),
-            terms=frozenset(row.terms.split()),
+            said=frozenset(row.said.split()),
         )
         for row in rows
     ]

@@ -59,14 +59,14 @@ class Phone:
     async def _events(self, request: Request) -> Response:
         query = request.query_params
         seen = request.headers.get("Last-Event-ID") or query.get("after", "")
-        stream = self._follow(
+        stream = self.follow(
             sender=query.get("sender", ""),
             contact=query.get("contact", ""),
             after=int(seen) if _CURSOR.fullmatch(seen) else 0,
         )
         return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
-    async def _follow(self, *, sender: str, contact: str, after: int) -> AsyncGenerator[str]:
+    async def follow(self, *, sender: str, contact: str, after: int) -> AsyncGenerator[str]:
         """Send what the reader has not seen, then what comes, until the simulator ends.
 
         `ready` says that the past is complete; `heartbeat` that the line still stands.

@@ -54,7 +54,8 @@ def _is_new(outcome: Mapping[str, Any]) -> bool:
         error = for_code(code)
         raise DependencyDown(
             "kafka",
-            f"topic {outcome['topic']} cannot be created: {error.__name__}, {error.description}",
+            f"topic {outcome['topic']} cannot be created: {error.__name__}, "
+            f"{outcome['error_message'] or error.description}",
         )
     return code == _CREATED
 

@@ -14,7 +14,7 @@ depends_on = None
 
 _TABLES = """
 create table tenants (
-    tenant_id  {id} primary key,
+    tenant_id  {id} not null primary key,
     name       text not null,
     language   text not null,
     created_at {time} not null
@@ -118,7 +118,7 @@ create table passages (
     language    text not null,
     text        text not null,
     subject     text not null,
-    terms       text not null,
+    said        text not null,
     primary key (tenant_id, id),
     foreign key (tenant_id, document_id) references documents (tenant_id, id) on delete cascade
 );
@@ -127,14 +127,14 @@ create unique index passages_of_document on passages (tenant_id, document_id, or
 
 _SEARCH_POSTGRES = """
 alter table passages add column search tsvector
-    generated always as (array_to_tsvector(string_to_array(terms, ' '))) stored
+    generated always as (array_to_tsvector(string_to_array(subject || ' ' || said, ' '))) stored
 """
 
 _SEARCH_SQLITE = (
-    "create virtual table passage_index using fts5 (tenant_id, passage_id unindexed, terms)",
+    "create virtual table passage_index using fts5 (tenant_id, passage_id unindexed, stems)",
     """
     create trigger passages_added after insert on passages begin
-        insert into passage_index values (new.tenant_id, new.id, new.terms);
+        insert into passage_index values (new.tenant_id, new.id, new.subject || ' ' || new.said);
     end
     """,
     """

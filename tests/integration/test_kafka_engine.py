@@ -1,0 +1,273 @@
+"""The engine on a real Kafka, while members come and go and the broker dies and returns."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.partitioner import murmur2
+from prometheus_client import CollectorRegistry
+
+from common.broker.connect import open_transport
+from common.broker.engine import Engine
+from common.broker.publisher import Publisher
+from common.broker.transport import Transport
+from common.database import Database, open_database
+from common.errors import DependencyDown, PermanentError
+from common.events import Event, encode
+from common.ids import new_id
+from common.observability.metrics import Metrics
+from common.settings import BrokerSettings
+from common.testing import eventually
+from common.testing.broker import (
+    RememberingHandler,
+    create_dead_letter_table,
+    engine_of,
+    message,
+    running,
+)
+from tests.servers.kafka import KafkaCluster
+
+PARTITIONS = 4
+WITHIN = 40.0
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path / 'recado.db'}"
+    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
+        await create_dead_letter_table(database)
+        yield database
+
+
+def settings_for(cluster: KafkaCluster) -> BrokerSettings:
+    return BrokerSettings(url=f"kafka://{cluster.bootstrap}/{new_id()}", partitions=PARTITIONS)
+
+
+def publisher_on(transport: Transport) -> Publisher:
+    return Publisher(transport, Metrics(CollectorRegistry()))
+
+
+class Timeline:
+    """When each message was finished, by whichever member."""
+
+    def __init__(self) -> None:
+        self.finished: dict[str, list[float]] = {}
+
+    def handler(self) -> RememberingHandler:
+        async def work(event: Event[Any]) -> None:
+            await asyncio.sleep(random.uniform(0.05, 0.15))
+            self.finished.setdefault(event.payload.text, []).append(time.monotonic())
+
+        return RememberingHandler(work)
+
+
+async def test_when_a_second_member_joins_in_the_middle_of_handlers_nothing_is_lost_or_overtaken(
+    kafka_server: KafkaCluster, database: Database
+) -> None:
+    timeline, settings = Timeline(), settings_for(kafka_server)
+    contacts = [f"+5511{number}" for number in range(24)]
+    events = [message(contact, f"{contact}#{n}") for n in range(12) for contact in contacts]
+
+    async with open_transport(settings) as transport:
+        for event in events:
+            await publisher_on(transport).publish(event)
+        first, second = timeline.handler(), timeline.handler()
+        async with running(engine_of(transport, first, database, concurrency=4)):
+            await eventually(lambda: len(timeline.finished) > 20, within=WITHIN)
+            async with running(engine_of(transport, second, database, concurrency=4)):
+                await eventually(lambda: len(timeline.finished) == len(events), within=WITHIN)
+
+    assert second.finished, "both members had their share"
+    assert sorted(first.begun) == sorted(first.finished), "no handler was cut short"
+    for contact in contacts:
+        times = [timeline.finished[f"{contact}#{n}"][0] for n in range(12)]
+        assert times == sorted(times), "a key kept its order"
+    assert not needless_repetitions(events, timeline)
+
+
+def needless_repetitions(events: list[Event[Any]], timeline: Timeline) -> list[str]:
+    """What came again although nothing before it in its partition was unfinished then."""
+    unfinished_until: dict[int, float] = {}
+    needless: list[str] = []
+    for event in events:
+        partition = (murmur2(event.payload.key.encode()) & 0x7FFFFFFF) % PARTITIONS
+        first, *again = timeline.finished[event.payload.text]
+        if again and unfinished_until.get(partition, 0.0) < first:
+            needless.append(event.payload.text)
+        unfinished_until[partition] = max(unfinished_until.get(partition, 0.0), first)
+    return needless
+
+
+async def test_a_handler_that_outlasts_the_drain_is_cut_short_and_its_record_comes_again(
+    kafka_server: KafkaCluster, database: Database
+) -> None:
+    hanging = asyncio.Event()
+    begun = 0
+
+    async def hang_at_first(_event: Event[Any]) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            await hanging.wait()
+
+    handler = RememberingHandler(hang_at_first)
+    async with open_transport(settings_for(kafka_server)) as transport:
+        await publisher_on(transport).publish(message("+55111", "first"))
+        await publisher_on(transport).publish(message("+55111", "second"))
+        async with running(engine_of(transport, handler, database, drain_seconds=0.2)):
+            await eventually(lambda: handler.begun, within=WITHIN)
+            async with running(engine_of(transport, handler, database)):
+                await eventually(lambda: len(handler.finished) == 2, within=WITHIN)
+
+    assert handler.begun == [("+55111", "first"), ("+55111", "first"), ("+55111", "second")]
+    assert handler.words_of("+55111") == ["first", "second"]
+
+
+async def test_a_consumer_pauses_while_the_broker_is_dead_and_goes_on_when_it_returns(
+    own_kafka: KafkaCluster, database: Database
+) -> None:
+    handler, (node,) = RememberingHandler(), own_kafka.nodes
+    async with open_transport(settings_for(own_kafka)) as transport:
+        publisher, engine = publisher_on(transport), engine_of(transport, handler, database)
+        async with running(engine):
+            await publisher.publish(message("+55111", "before"))
+            await eventually(lambda: handler.finished, within=WITHIN)
+
+            node.kill()
+            await eventually(lambda: paused(engine), within=WITHIN)
+            with pytest.raises(DependencyDown):
+                await publisher.publish(message("+55222", "meanwhile"), deadline=0.5)
+            await asyncio.to_thread(node.start)
+            await eventually(lambda: ready(engine), within=WITHIN)
+
+            await publisher.publish(message("+55111", "after"), deadline=20.0)
+            await eventually(lambda: ("+55111", "after") in handler.finished, within=WITHIN)
+
+    assert handler.words_of("+55111") == ["before", "after"]
+
+
+async def test_a_consumer_comes_up_before_its_broker_and_says_what_it_waits_for(
+    own_kafka: KafkaCluster, database: Database
+) -> None:
+    handler, (node,) = RememberingHandler(), own_kafka.nodes
+    node.kill()
+    async with open_transport(settings_for(own_kafka)) as transport:
+        engine = engine_of(transport, handler, database)
+        async with running(engine):
+            await eventually(lambda: paused(engine), within=WITHIN)
+            reason = await engine.ready()
+            await asyncio.to_thread(node.start)
+            await eventually(lambda: ready(engine), within=WITHIN)
+            await publisher_on(transport).publish(message("+55111", "hello"))
+            await eventually(lambda: handler.finished, within=WITHIN)
+
+    assert reason == f"kafka is away: no broker answers at {own_kafka.bootstrap}"
+
+
+async def test_publishing_to_a_broker_that_hangs_ends_at_its_deadline(
+    own_kafka: KafkaCluster,
+) -> None:
+    (node,) = own_kafka.nodes
+    async with open_transport(settings_for(own_kafka)) as transport:
+        publisher = publisher_on(transport)
+        await publisher.publish(message("+55111", "before"))
+
+        node.hang()
+        started = time.monotonic()
+        with pytest.raises(DependencyDown, match=r"did not answer in 1 s"):
+            await publisher.publish(message("+55111", "meanwhile"), deadline=1.0)
+        waited = time.monotonic() - started
+        node.resume()
+
+        await publisher.publish(message("+55111", "after"), deadline=20.0)
+    assert waited < 2.0
+
+
+async def test_a_record_that_the_broker_refuses_does_not_spoil_those_after_it(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    prefix = settings.url.rpartition("/")[2]
+    await create_topic(
+        kafka_server, f"{prefix}.messages.received", **{"max.message.bytes": "20000"}
+    )
+    async with open_transport(settings) as transport:
+        publisher = publisher_on(transport)
+        await publisher.publish(message("+55111", "fine"))
+
+        incompressible = replace(encode(message("+55111")), value=os.urandom(50_000))
+        with pytest.raises(PermanentError):
+            await publisher.publish_record(incompressible)
+
+        for _ in range(3):
+            await publisher.publish(message("+55111", "fine"))
+
+
+async def test_a_topic_that_stands_keeps_its_number_of_partitions(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    prefix = settings.url.rpartition("/")[2]
+    await create_topic(kafka_server, f"{prefix}.messages.received")
+
+    with structlog.testing.capture_logs() as logs:
+        async with open_transport(settings) as transport:
+            await publisher_on(transport).publish(message("+55111", "hello"))
+
+    (told,) = [entry for entry in logs if entry["event"] == "topic keeps its partitions"]
+    assert (told["partitions"], told["configured"]) == (1, PARTITIONS)
+    assert await partitions_of(kafka_server, f"{prefix}.messages.received") == 1
+    assert await partitions_of(kafka_server, f"{prefix}.messages.send") == PARTITIONS
+
+
+async def test_more_copies_than_brokers_is_told_in_a_sentence(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server).model_copy(update={"replication": 3})
+    async with open_transport(settings) as transport:
+        with pytest.raises(DependencyDown, match=r"cannot be created.*only 1 broker"):
+            await publisher_on(transport).publish(message("+55111", "hello"))
+
+
+async def ready(engine: Engine) -> bool:
+    return await engine.ready() is None
+
+
+async def paused(engine: Engine) -> bool:
+    return "away" in (await engine.ready() or "")
+
+
+@asynccontextmanager
+async def administering(cluster: KafkaCluster) -> AsyncGenerator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def create_topic(cluster: KafkaCluster, name: str, **configuration: str) -> None:
+    async with administering(cluster) as admin:
+        await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configuration)])
+
+
+async def partitions_of(cluster: KafkaCluster, name: str) -> int:
+    async with administering(cluster) as admin:
+        (topic,) = await admin.describe_topics([name])
+        return len(topic["partitions"])
