@@ -70,7 +70,6 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 lock: $(UV)  ## bring the locks in line with the pyproject files; UPGRADE=--upgrade-package X for newer versions
 	$(COMPILE) $(PROJECTS) -o requirements.lock
 	$(COMPILE) -c requirements.lock --group dev -o requirements-dev.lock
-	$(COMPILE) -c requirements.lock services/processor/pyproject.toml --extra transcription -o requirements-transcription.lock
 
 .venv/.runtime: $(UV) requirements.lock $(PROJECTS)
 	@echo "Installing what Recado runs on into .venv (235 MB)"

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, text
 
 from common.broker.memory_transport import MemoryTransport
 from common.broker.outbox import Outbox
@@ -24,12 +24,13 @@ from common.observability.metrics import Metrics
 from processor.add_tenant import AddTenant
 from processor.advance_conversation import AdvanceConversation
 from processor.answer_turn import AnswerTurn, Pace
-from processor.assistant import Answer, Assistant, TurnContext
+from processor.assistant import Assistant
 from processor.conversation.models import CONVERSATIONS, MESSAGES
 from processor.conversation.rules import Patience
 from processor.job_kinds import PUBLISH, TIMER, TURN
 from processor.publish_replies import PublishReplies
 from processor.receive_message import ReceiveMessage
+from tests.contract.processor_doubles import Echo
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 SENDER = "whatsapp:+551140028922"
@@ -38,17 +39,6 @@ AT_ONCE = Pace(
     burst_window=timedelta(0), burst_cap=timedelta(0), age=timedelta(hours=6), history=20
 )
 PATIENCE = Patience(idle=timedelta(hours=1), expiry=timedelta(hours=24))
-
-
-class Echo:
-    """An assistant that repeats what it is asked, and remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.turns: list[TurnContext] = []
-
-    async def answer(self, turn: TurnContext) -> Answer:
-        self.turns.append(turn)
-        return Answer(" | ".join(turn.unanswered))
 
 
 class Said(TypedDict, total=False):
@@ -76,7 +66,7 @@ class World:
     pace: Pace = AT_ONCE
     patience: Patience = PATIENCE
 
-    def paced(self, pace: Pace) -> "World":
+    def with_pace(self, pace: Pace) -> "World":
         return replace(self, pace=pace)
 
     async def receive(self, text: str = "oi", **values: Unpack[Said]) -> Event[MessageReceived]:
@@ -183,6 +173,25 @@ class World:
     async def clear(self, table: Table) -> None:
         statement = table.delete().where(table.c.tenant_id == self.tenant)
         await self.database.transaction(lambda tx: tx.execute(statement), tenant=self.tenant)
+
+    async def execute(self, statement: str) -> None:
+        """Do to plumbing what only time, or a crash, would."""
+        await self.database.transaction(lambda tx: tx.execute(text(statement)), tenant=self.tenant)
+
+    @property
+    def long_ago(self) -> str:
+        """A time of the plumbing's, as SQL."""
+        return "0" if self.database is self.owner else "'2001-01-01'"
+
+
+def paced(
+    *,
+    window: timedelta = AT_ONCE.burst_window,
+    cap: timedelta = AT_ONCE.burst_cap,
+    age: timedelta = AT_ONCE.age,
+    history: int = AT_ONCE.history,
+) -> Pace:
+    return Pace(window, cap, age, history)
 
 
 @asynccontextmanager

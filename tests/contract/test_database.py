@@ -245,5 +245,9 @@ class TestSqlite:
 
 async def _kill_sleepers(url: str) -> None:
     watcher = await asyncpg.connect(url)
-    await eventually(lambda: watcher.fetch(KILL_SLEEPERS))
+
+    async def kill() -> bool:
+        return bool(await watcher.fetch(KILL_SLEEPERS))
+
+    await eventually(kill)
     await watcher.close()

@@ -2,13 +2,16 @@
 
 import random
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from recado.development import SENDERS
 from tests.faults.judge import Verdict, judge, read_rows
-from tests.faults.steps import Step
+from tests.faults.steps import STEPS, Step
 from tests.faults.world import World, fault_plan, world
 
 CONTACTS = tuple(f"whatsapp:+55119999900{number:02d}" for number in range(1, 6))
@@ -35,6 +38,23 @@ class Plan:
         return f"seed={self.seed} kill={self.step.name if self.step else 'at random'}"
 
 
+def plans(runs: int, seed: int) -> list[Plan]:
+    """Two listed steps, then a random moment, and so on; the order of the steps is the seed's."""
+    steps = random.Random(seed).sample(STEPS, k=len(STEPS))
+    listed = cycle(steps)
+    return [
+        Plan(seed * 1000 + number, None if number % 3 == 2 else next(listed))
+        for number in range(runs)
+    ]
+
+
+def run_all(todo: Sequence[Plan]) -> Iterator[tuple[Plan, Verdict, str]]:
+    """Run each, two at a time; give its verdict, and for a bad one the product's last words."""
+    with ThreadPoolExecutor(max_workers=2) as two_cores:
+        for plan, (verdict, last_words) in zip(todo, two_cores.map(run_once, todo), strict=True):
+            yield plan, verdict, last_words
+
+
 def run_once(plan: Plan) -> tuple[Verdict, str]:
     """Return the verdict, and where it is not clean the end of the product's log."""
     with TemporaryDirectory(prefix="recado-faults-") as name:
@@ -47,8 +67,6 @@ def run_once(plan: Plan) -> tuple[Verdict, str]:
 
 def _run(plan: Plan, at: World) -> Verdict:
     chance = random.Random(plan.seed)
-    at.start_product()  # the first start migrates and seeds: killed or not, it is done once
-    at.kill_product()
     at.order_faults(fault_plan(chance))
     at.start_product(plan.step, occasion=chance.randint(1, 3))
     _traffic(at, chance, messages=8, kill=plan.step is None)

@@ -12,7 +12,7 @@ from common.database import Database, Transaction
 from common.database.doors import create_roles, door, door_access, tenant_policy
 from common.ids import Ulid, new_id
 from common.jobs.schema import create_jobs
-from tests.contract.jobs_table import TENANT, JobsTable, Process, postgres_table
+from tests.contract.jobs.table import TENANT, JobsTable, Process, postgres_table
 from tests.servers.postgres import PostgresDatabase
 
 T = TypeVar("T")

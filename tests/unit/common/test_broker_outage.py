@@ -17,7 +17,7 @@ AWAY = DependencyDown("postgres", "connection refused")
 @pytest.fixture
 def logs() -> Iterator[list[EventDict]]:
     with structlog.testing.capture_logs() as entries:
-        yield list[EventDict]() if entries is None else entries  # type: ignore[redundant-expr]
+        yield entries
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from common.testing import eventually
-from tests.unit.simulator.world import ANA_SMS, Business, World, open_world
+from tests.unit.simulator.world import ANA_SMS, SMS, Business, World, open_world
 
 STATUS = "/status?part=01J"
 
@@ -57,6 +59,26 @@ async def test_a_slow_webhook_holds_up_no_other_message(world: World) -> None:
 
     world.business.hold.set()
     await world.settled()
+
+
+async def test_what_waits_for_its_turn_takes_no_place_of_others(
+    tmp_path: Path, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.deliver_webhooks._AT_ONCE", 2)
+    business.hold = asyncio.Event()
+    at_once = {"sent_seconds": 0, "delivered_seconds": 0, "read_seconds": 0}
+
+    async with open_world(tmp_path, business, **at_once) as world:
+        await world.put_sender(SMS)
+        await world.put_faults(callbacks={"duplicate": {"next": 2}})
+        await world.send("Oi", ANA_SMS, StatusCallback=business.url + STATUS)
+        await eventually(lambda: business.statuses() == ["sent"])
+        await world.write("Olá", ANA_SMS)
+
+        await eventually(lambda: business.texts() == ["Olá"])
+
+        business.hold.set()
+        await world.settled()
 
 
 async def test_the_senders_own_callback_url_stands_in(world: World) -> None:

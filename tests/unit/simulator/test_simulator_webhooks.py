@@ -114,7 +114,7 @@ async def test_a_line_that_is_cut_counts_as_no_answer() -> None:
 
 
 async def test_the_url_travels_as_it_was_configured(business: Business) -> None:
-    path = "/a%20b/%C3%A7?d='e'&at=@&plus=+&empty="
+    path = "/a%20b/%c3%a7?d='e'&at=@&plus=+&tilde=%7E&empty="
 
     await attempts(f"{business.url}{path}#rc=0")
 

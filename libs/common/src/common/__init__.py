@@ -1,1 +1,1 @@
-"""What Recado's services share: the contract between them, and the plumbing each must do the same way."""
+"""What Recado's services share: the contract between them, and the plumbing of each."""

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import PydanticUndefined
-
 from common.events import TOPICS, Payload
 from common.settings import Settings, Variable, variables
 
@@ -104,9 +102,9 @@ def _readers(models: Mapping[str, type[Settings]]) -> list[tuple[Variable, list[
 
 
 def _default(variable: Variable) -> str:
-    default: Any = variable.field.get_default(call_default_factory=True, validated_data={})
-    if default is PydanticUndefined:
+    if variable.field.is_required():
         return "required"
+    default: Any = variable.field.get_default(call_default_factory=True, validated_data={})
     if default is None:
         return "none"
     value = default.get_secret_value() if hasattr(default, "get_secret_value") else default

@@ -65,7 +65,7 @@ def _add_filter(name: str, value: str, conditions: list[str], values: dict[str, 
         values["on_end"] = _instant(value) + (_DAY if _DATE.fullmatch(value) else 1)
     else:
         bound = "not_before" if name == "DateSent>" else "not_after"
-        pass
+        conditions.append(f"{_SENT} {name[-1]}= :{bound}")
         values[bound] = _instant(value)
 
 

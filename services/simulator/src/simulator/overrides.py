@@ -38,7 +38,7 @@ def overrides_of(url: str) -> Overrides:
     """Read the fragment of a webhook's URL."""
     asked = {name: values[-1] for name, values in parse_qs(urlsplit(url).fragment).items()}
     default = Overrides()
-    policies = frozenset(asked.get("rp", "ct").lower().split(","))
+    policies = frozenset(asked.get("rp", "").lower().split(","))
     return Overrides(
         connect=_number(asked, "ct", 100, 10_000, default.connect * 1000) / 1000,
         read=_number(asked, "rt", 100, 15_000, default.read * 1000) / 1000,

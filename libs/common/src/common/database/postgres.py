@@ -23,6 +23,7 @@ def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngi
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,  # errors reach the log, values of rows must not
         pool_timeout=busy_seconds,
         connect_args={
             "timeout": busy_seconds,

@@ -87,6 +87,7 @@ def sqlite_engine(path: Path, busy_seconds: float, *, writes: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=NullPool,
+        hide_parameters=True,  # errors reach the log, values of rows must not
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
     )
 

@@ -20,7 +20,8 @@ where kind = :kind and {lapsed}
 """
 
 _NEXT_TENANT = """
-select tenant_id from {jobs} where kind = :kind and {waiting} and tenant_id > :after
+select tenant_id from {jobs}
+where kind = :kind and {waiting} and due_at <= {now} and tenant_id > :after
 order by tenant_id limit 1
 """
 

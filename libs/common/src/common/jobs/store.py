@@ -88,11 +88,9 @@ class Jobs:
         If it was scheduled since it was claimed, it stays and runs again. Raises `LeaseLostError`
         when another process holds it, which rolls everything back.
         """
-        if tx.execute(self._sql(tx).delete, _held(job)).rowcount == 1:
-            _settle(tx, job, Outcome.DONE)
-        else:
+        if tx.execute(self._sql(tx).delete, _held(job)).rowcount == 0:
             self._release(tx, job, self._sql(tx).release)
-            _settle(tx, job, Outcome.DONE)
+        _settle(tx, job, Outcome.DONE)
 
     def again(self, tx: Transaction, job: Job, *, due_in: timedelta) -> None:
         """End this claim, not the job, which got on: its attempts count from nothing.

@@ -11,6 +11,8 @@ import sys
 import orjson
 import structlog
 from opentelemetry import trace
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from common.settings import LogSettings
@@ -41,11 +43,7 @@ def configure(settings: LogSettings, service: str) -> None:
         _add_trace,
         redact,
     ]
-    renderer: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if console
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_dumps)]
-    )
+    renderer = _for_people() if console else _for_machines()
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -64,6 +62,16 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         elif isinstance(value, str) and name != "event":
             event[name] = _NUMBER.sub(_mask, value)
     return event
+
+
+def _for_people() -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _for_machines() -> list[Processor]:
+    # without local variables: they hold what contacts wrote
+    frames = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [frames, structlog.processors.JSONRenderer(_dumps)]
 
 
 def _mask(number: re.Match[str]) -> str:

@@ -28,11 +28,11 @@ class HttpServer:
                 lifespan="off",  # the composition root opens and closes what the app uses
                 log_config=None,
                 access_log=False,
+                ws="none",
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=20,
                 timeout_graceful_shutdown=10,
-                h11_max_incomplete_event_size=16_384,
             )
         )
         serving = asyncio.create_task(server.serve([self._socket]))

@@ -13,7 +13,7 @@ from common.settings.variables import variable_name, variables
 
 SHORTEST_SECRET = 16  # characters
 FEWEST_DIFFERENT = 6  # characters
-PLACEHOLDERS = ("change", "example", "secret", "password", "placeholder", "your-", "todo", "test")
+PLACEHOLDERS = ("change", "example", "secret", "password", "placeholder", "your-")
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 

@@ -79,6 +79,7 @@ def engine_of(
     database: Database,
     *,
     policy: RetryPolicy = IMPATIENT,
+    metrics: Metrics | None = None,
     concurrency: int = 16,
     drain_seconds: float = 5.0,
 ) -> Engine:
@@ -89,7 +90,7 @@ def engine_of(
         {MESSAGES_RECEIVED: handler},
         dead_letters=DeadLetters(GROUP, database),
         policy=policy,
-        metrics=Metrics(CollectorRegistry()),
+        metrics=metrics or Metrics(CollectorRegistry()),
         concurrency=concurrency,
         drain_seconds=drain_seconds,
     )

@@ -1,88 +1,20 @@
-"""What becomes of a job that is taken, and of the process that takes it."""
+"""When a process takes jobs, how it holds them, and how it lets them go."""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
-from common.errors import DependencyDown, PermanentError
 from common.ids import new_id
-from common.jobs import Job, JobHandler, JobRunner, LeaseLostError, Outcome
-from common.observability.metrics import Metrics
-from common.settings import JobSettings
+from common.jobs import Job, Outcome
 from common.testing import eventually
-from tests.contract.jobs_table import JobsTable, Process, sqlite_table, started
-
-NEVER = 3600.0
-
-
-class Shop:
-    """A process that runs jobs with the handlers that a test gives it."""
-
-    def __init__(self, process: Process, table: JobsTable) -> None:
-        self.process = process
-        self.table = table
-        self.registry = CollectorRegistry()
-        self.seen: list[Job] = []
-
-    def runner(self, handlers: Mapping[str, JobHandler], **settings: float) -> JobRunner:
-        quick = {"poll_seconds": NEVER, "retry_first_seconds": 0.01, "retry_attempts": 3}
-        chosen = JobSettings.model_validate(quick | settings)
-        return JobRunner(self.process.jobs, handlers, chosen, Metrics(self.registry))
-
-    @asynccontextmanager
-    async def running(self, turn: JobHandler, **settings: float) -> AsyncGenerator[asyncio.Event]:
-        """Run `turn` jobs until the end of the block, and wait for those that run then."""
-        stop = asyncio.Event()
-        task = asyncio.create_task(self.runner({"turn": turn}, **settings).run(stop))
-        try:
-            yield stop
-        finally:
-            stop.set()
-            await asyncio.wait_for(task, 10)
-
-    async def done(self, job: Job) -> None:
-        self.seen.append(job)
-        await self.process.done(job)
-
-    def counted(self, outcome: Outcome) -> float:
-        labels = {"service": "shop", "kind": "turn", "outcome": outcome}
-        return self.registry.get_sample_value("recado_jobs_run_total", labels) or 0.0
-
-    async def is_empty(self) -> bool:
-        return await self.table.rows() == []
-
-    async def failure(self) -> str | None:
-        return (await self.table.row())["reason"]
-
-
-@pytest.fixture
-async def table(tmp_path: Path) -> JobsTable:
-    return await sqlite_table(f"{tmp_path}/shop.db")
-
-
-@pytest.fixture
-async def shop(table: JobsTable) -> AsyncIterator[Shop]:
-    async with started(table) as process:
-        yield Shop(process, table)
-
-
-@pytest.fixture
-async def other(table: JobsTable) -> AsyncIterator[Process]:
-    """Another process."""
-    async with started(table) as process:
-        yield process
-
-
-# Taken
+from tests.contract.jobs.table import JobsTable, Process
+from tests.unit.common.jobs.shop import Shop
 
 
 async def test_the_process_that_schedules_a_job_takes_it_at_once(shop: Shop) -> None:
@@ -220,131 +152,6 @@ async def test_a_job_is_followed_by_its_correlation_id(shop: Shop) -> None:
     assert (line["outcome"], line["job"], line["key"]) == ("done", "turn", "c1")
 
 
-# Failed
-
-
-async def test_a_job_that_raises_is_tried_again(shop: Shop) -> None:
-    async def turn(job: Job) -> None:
-        if job.attempts < 3:
-            raise KeyError(job.key)
-        await shop.done(job)
-
-    async with shop.running(turn):
-        await shop.process.schedule()
-
-        await eventually(shop.is_empty)
-
-    assert shop.counted(Outcome.RETRIED) == 2
-
-
-async def test_a_job_that_always_raises_fails_after_its_attempts(shop: Shop) -> None:
-    async def turn(job: Job) -> None:
-        shop.seen.append(job)
-        raise KeyError(job.key)
-
-    async with shop.running(turn):
-        await shop.process.schedule()
-
-        assert await eventually(shop.failure) == "KeyError: 'c1'"
-
-    assert [job.attempts for job in shop.seen] == [1, 2, 3]
-    assert shop.counted(Outcome.FAILED) == 1
-
-
-async def test_a_job_that_cannot_succeed_fails_at_once(shop: Shop) -> None:
-    async def turn(job: Job) -> None:
-        shop.seen.append(job)
-        raise PermanentError("no such conversation")
-
-    async with shop.running(turn):
-        await shop.process.schedule()
-
-        assert await eventually(shop.failure) == "PermanentError: no such conversation"
-
-    assert len(shop.seen) == 1
-
-
-async def test_a_job_whose_every_attempt_ended_its_process_is_not_run_again(
-    shop: Shop, other: Process, table: JobsTable
-) -> None:
-    await shop.process.schedule()
-    for _ in range(3):
-        await other.claim_one()
-        await table.expire_leases()
-
-    async with shop.running(shop.done):
-        assert await eventually(shop.failure) == "every attempt ended with its process or its lease"
-
-    assert shop.seen == []
-
-
-async def test_a_handler_that_forgets_to_end_its_job_fails_it_loudly(shop: Shop) -> None:
-    async def turn(job: Job) -> None:
-        shop.seen.append(job)
-
-    with capture_logs() as lines:
-        async with shop.running(turn):
-            await shop.process.schedule()
-            assert await eventually(shop.failure)
-
-    (line,) = [line for line in lines if line["event"] == "job ended"]
-    assert line["log_level"] == "error"
-    assert line["reason"] == "the handler returned without ending its job"
-
-
-async def test_a_handler_that_raises_after_its_end_has_ended_its_job(shop: Shop) -> None:
-    async def turn(job: Job) -> None:
-        await shop.done(job)
-        raise KeyError(job.key)
-
-    with capture_logs() as lines:
-        async with shop.running(turn):
-            await shop.process.schedule()
-            await eventually(shop.is_empty)
-
-    assert shop.counted(Outcome.DONE) == 1
-    assert [line["log_level"] for line in lines] == ["error", "info"]
-
-
-async def test_a_dependency_that_is_away_costs_no_attempt_and_is_told_once(shop: Shop) -> None:
-    back = asyncio.Event()
-
-    async def turn(job: Job) -> None:
-        shop.seen.append(job)
-        if not back.is_set():
-            raise DependencyDown("kafka", "no broker answers")
-        await shop.process.done(job)
-
-    with capture_logs() as lines:
-        async with shop.running(turn):
-            for number in range(3):
-                await shop.process.schedule(f"c{number}")
-            await eventually(lambda: len(shop.seen) > 12)
-            back.set()
-            await eventually(shop.is_empty)
-
-    told = [line["event"] for line in lines if line["log_level"] != "debug"]
-    assert {job.attempts for job in shop.seen} == {1}
-    assert told.count("dependency away") == told.count("dependency back") == 1
-
-
-async def test_a_lease_found_lost_at_the_end_is_nobodys_failure(shop: Shop) -> None:
-    async def turn(job: Job) -> None:
-        shop.seen.append(job)
-        raise LeaseLostError
-
-    with capture_logs() as lines:
-        async with shop.running(turn):
-            await shop.process.schedule()
-            await eventually(lambda: shop.counted(Outcome.LOST))
-
-    assert [line["log_level"] for line in lines] == ["info"]
-    assert await shop.failure() is None
-
-
-# Held
-
-
 async def test_a_long_job_is_held_until_it_is_done(
     shop: Shop, other: Process, table: JobsTable
 ) -> None:
@@ -398,9 +205,6 @@ async def take_away(table: JobsTable, other: Process) -> list[Job]:
     """Let the lease run out and take the job, unless a renewal comes between."""
     await table.expire_leases()
     return await other.claim()
-
-
-# Stopped
 
 
 async def test_a_process_that_stops_finishes_what_it_holds_and_takes_nothing_new(

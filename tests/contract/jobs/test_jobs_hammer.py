@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -13,14 +12,7 @@ from common.database import Transaction
 from common.ids import Ulid, new_id
 from common.jobs import Job, LeaseLostError
 from common.testing import eventually
-from tests.contract.jobs_table import (
-    JobsTable,
-    Process,
-    postgres_table,
-    sqlite_table,
-    started,
-)
-from tests.servers.postgres import PostgresDatabase
+from tests.contract.jobs.table import JobsTable, Process, started
 
 LEASE = 0.3
 MESSAGES = 300
@@ -33,25 +25,11 @@ UNANSWERED = text("select n from inbox where tenant = :tenant and key = :key and
 ANSWER = text("update inbox set answers = answers + 1 where n = :n")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def server(request: pytest.FixtureRequest) -> PostgresDatabase | None:
-    """Where the table is to be; None is a file."""
-    return None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
-
-
-@pytest.fixture
-async def table(server: PostgresDatabase | None, tmp_path: Path) -> JobsTable:
-    if server is None:
-        table = await sqlite_table(f"{tmp_path}/shop.db")
-        await table.execute(INBOX)
-    else:
-        table = await postgres_table(server)
-        await table.execute(INBOX, "grant all on inbox to recado_serving")
-    return table
-
-
 @pytest.fixture
 async def processes(table: JobsTable) -> AsyncIterator[list[Process]]:
+    await table.execute(INBOX)
+    if not table.is_sqlite:
+        await table.execute("grant all on inbox to recado_serving")
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(started(table, lease=LEASE)) for _ in range(4)]
 

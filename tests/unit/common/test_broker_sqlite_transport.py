@@ -1,0 +1,227 @@
+"""What only the sqlite transport does: leases, several processes on one file, quiet idling."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+import time_machine
+from sqlalchemy import text
+
+from common.broker import sqlite_records
+from common.broker.sqlite_transport import SqliteSubscription, SqliteTransport
+from common.broker.transport import Delivery
+from common.database import Database, Transaction, open_database
+from common.events import MESSAGES_RECEIVED, Record, encode
+from common.testing import eventually
+from common.testing.broker import message
+from common.testing.switched_database import SwitchedDatabase
+
+LEASE = timedelta(seconds=30)
+TOPIC = MESSAGES_RECEIVED.name
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'broker.db'}"
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
+        yield database
+
+
+@pytest.fixture
+def transport(database: Database) -> SqliteTransport:
+    return SqliteTransport(database, lease_seconds=LEASE.total_seconds())
+
+
+@asynccontextmanager
+async def subscribed(
+    transport: SqliteTransport, revoked: list[str] | None = None
+) -> AsyncGenerator[SqliteSubscription]:
+    async def note(shards: Collection[str]) -> None:
+        if revoked is not None:
+            revoked.extend(shards)
+
+    async with transport.subscribe("processor", [MESSAGES_RECEIVED], note) as subscription:
+        yield subscription
+
+
+async def test_a_record_that_somebody_holds_is_given_to_nobody_else(
+    transport: SqliteTransport,
+) -> None:
+    await transport.publish(record("a"))
+
+    async with subscribed(transport) as one, subscribed(transport) as other:
+        held, nothing = await one.fetch(10), await other.fetch(10)
+
+    assert len(held) == 1
+    assert nothing == ()
+
+
+async def test_a_lost_lease_returns_and_the_late_token_removes_nothing(
+    transport: SqliteTransport, database: Database
+) -> None:
+    await transport.publish(record("a"))
+    async with subscribed(transport) as stopped, subscribed(transport) as successor:
+        late = await stopped.fetch(1)
+        with time_machine.travel(datetime.now(UTC) + 2 * LEASE):
+            again = await successor.fetch(1)
+        await stopped.acknowledge(late)
+        standing = await count(database)
+        await successor.acknowledge(again)
+
+    assert [each.record_id for each in again] == [each.record_id for each in late]
+    assert standing == 1
+    assert await count(database) == 0
+
+
+async def test_leases_are_renewed_while_their_holder_lives(database: Database) -> None:
+    transport = SqliteTransport(database, lease_seconds=0.3)
+    await transport.publish(record("a"))
+
+    async with subscribed(transport) as holder:
+        await holder.fetch(1)
+        first = await lease_until(database)
+        await eventually(lambda: lease_later_than(database, first + 600_000))
+
+
+async def test_a_process_that_lost_its_leases_lets_go_of_what_it_had(
+    url: str, database: Database
+) -> None:
+    revoked = list[str]()
+    await SqliteTransport(database, lease_seconds=60).publish(record("a"))
+    async with open_database(url, pool_size=1, busy_seconds=5.0) as own:
+        switched = SwitchedDatabase(own)
+        sleeper = SqliteTransport(switched, lease_seconds=0.3)
+        async with subscribed(sleeper, revoked) as sleeping:
+            (held,) = await sleeping.fetch(1)
+            switched.away = True
+            async with subscribed(SqliteTransport(database, lease_seconds=60)) as successor:
+                await eventually(lambda: successor.fetch(1))
+                switched.away = False
+                await eventually(lambda: revoked)
+
+    assert revoked == [held.shard]
+
+
+async def test_leaving_gives_back_at_once_what_was_not_acknowledged(
+    transport: SqliteTransport,
+) -> None:
+    await transport.publish(record("a"))
+    async with subscribed(transport) as leaving:
+        await leaving.fetch(1)
+
+    async with subscribed(transport) as staying:
+        assert len(await staying.fetch(1)) == 1
+
+
+async def test_another_process_on_the_file_finds_what_this_one_published(
+    url: str, transport: SqliteTransport
+) -> None:
+    async with (
+        open_database(url, pool_size=1, busy_seconds=5.0) as own,
+        subscribed(SqliteTransport(own, lease_seconds=30)) as elsewhere,
+    ):
+        waiting = asyncio.create_task(fetched(elsewhere))
+        await transport.publish(record("a"))
+        found = await waiting
+
+    assert [each.record.key for each in found] == ["a"]
+
+
+async def test_an_idle_consumer_writes_nothing(url: str, database: Database) -> None:
+    transport = SqliteTransport(database, lease_seconds=30)
+    async with (
+        subscribed(transport) as idle,
+        open_database(url, pool_size=1, busy_seconds=5.0) as observer,
+    ):
+        before = await observer.read(data_version)
+        for _ in range(3):
+            assert await idle.fetch(10) == ()
+        after = await observer.read(data_version)
+
+    assert before == after
+
+
+async def test_taking_looks_only_at_the_heads_however_much_waits(database: Database) -> None:
+    await database.transaction(sqlite_records.create)
+
+    def plan(tx: Transaction) -> str:
+        rows = tx.execute(
+            text(
+                "explain query plan select seq from records"
+                f" where topic = '{TOPIC}' and head and token is null order by seq limit 10"
+            )
+        )
+        return " / ".join(row.detail for row in rows)
+
+    assert await database.read(plan) == "SEARCH records USING INDEX records_free (topic=?)"
+
+
+async def test_a_head_is_followed_by_the_next_of_its_key(transport: SqliteTransport) -> None:
+    for key in ("a", "a", "b", "a"):
+        await transport.publish(record(key))
+
+    async with subscribed(transport) as subscription:
+        seen = list[list[str]]()
+        while deliveries := await subscription.fetch(10):
+            seen.append([each.record.key for each in deliveries])
+            await subscription.acknowledge(deliveries)
+
+    assert seen == [["a", "b"], ["a"], ["a"]]
+
+
+async def test_leases_that_cannot_be_renewed_are_told_and_renewed_later(
+    database: Database,
+) -> None:
+    switched = SwitchedDatabase(database)
+    transport = SqliteTransport(switched, lease_seconds=0.3)
+    await transport.publish(record("a"))
+
+    with structlog.testing.capture_logs() as logs:
+        async with subscribed(transport) as holder:
+            await holder.fetch(1)
+            switched.away = True
+            await eventually(lambda: logs)
+            switched.away = False
+            first = await lease_until(database)
+            await eventually(lambda: lease_later_than(database, first))
+
+    assert logs[0]["event"] == "leases not renewed"
+
+
+def record(key: str) -> Record:
+    written = encode(message("+55111"))
+    return Record(written.topic, key, written.headers, written.value)
+
+
+async def fetched(subscription: SqliteSubscription) -> list[Delivery]:
+    while not (deliveries := await subscription.fetch(10)):
+        pass
+    return list(deliveries)
+
+
+async def count(database: Database) -> int:
+    return await database.read(
+        lambda tx: tx.execute(text("select count(*) from records")).scalar_one()
+    )
+
+
+async def lease_until(database: Database) -> int:
+    return await database.read(
+        lambda tx: tx.execute(text("select lease_until from records")).scalar_one()
+    )
+
+
+async def lease_later_than(database: Database, moment: int) -> bool:
+    return await lease_until(database) > moment
+
+
+def data_version(tx: Transaction) -> int:
+    return tx.execute(text("pragma data_version")).scalar_one()
