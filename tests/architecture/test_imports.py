@@ -36,11 +36,12 @@ class Watched(dict):
 os.environ = Watched(os.environ)
 
 def hook(event, arguments):
+    if event == "socket.bind" and arguments[1] == ("::1", 0):
+        return  # urllib3, which Twilio's package brings along, asks the kernel for IPv6
     if event in ACTIONS:
         seen.append(f"{event} {arguments}")
     if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
-        if "__pycache__" not in str(arguments[0]):
-            seen.append(f"wrote {arguments[0]}")
+        seen.append(f"wrote {arguments[0]}")
 sys.addaudithook(hook)
 
 report = {}
@@ -62,7 +63,7 @@ def modules() -> list[str]:
 def imported(names: list[str]) -> dict[str, dict[str, list[str]]]:
     """Import the modules one after the other in a fresh process with an empty environment."""
     finished = subprocess.run(
-        [sys.executable, "-c", WATCH_IMPORTS, json.dumps(names), json.dumps(HEAVY)],
+        [sys.executable, "-B", "-c", WATCH_IMPORTS, json.dumps(names), json.dumps(HEAVY)],
         env={"PATH": ""},
         cwd="/",
         capture_output=True,

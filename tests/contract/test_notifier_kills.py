@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from common.events import SendAccepted
 from common.jobs import LeaseLostError
+from common.testing import eventually
 from notifier.message_sender import OutgoingMessage, Refused, SendResult
 from tests.contract.notifier_world import ANA, KilledError, Plan, Process, World, new_world
 from tests.servers.postgres import PostgresDatabase
 
 ANSWER = "Temos pão, bolo e café. " * 140
 MOST_COMMITS = 40
+WAITING_FOR_A_LOCK = "select 1 from pg_locks where not granted"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -194,3 +197,25 @@ async def test_a_late_refusal_says_nothing_of_a_newer_call(world: World) -> None
     await other.work()
 
     assert [type(told) for told in await world.told()] == [SendAccepted]
+
+
+async def test_a_callback_that_is_being_written_is_waited_for_and_not_undone(
+    world: World, server: PostgresDatabase | None
+) -> None:
+    if server is None:
+        return  # one writer at a time: nothing can come between
+    await world.permit()
+    world.provider.plans.append(world.provider.kill_after_taking)
+    await world.process().accept(world.send())
+    assert await work_until_killed(world.process())
+    await world.lose_leases()
+    callback = await asyncpg.connect(server.admin_url)
+    await callback.execute("begin; update send_parts set state = 'accepted'")
+
+    working = asyncio.create_task(world.process().work())
+    await eventually(lambda: callback.fetch(WAITING_FOR_A_LOCK))
+    await callback.execute("commit")
+    await callback.close()
+    await working
+
+    assert await world.states() == ["accepted"]

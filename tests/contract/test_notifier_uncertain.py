@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.events import Payload, SendAccepted, SendFailed, Unanswered
-from notifier.message_sender import OutgoingMessage, SendResult, Unknown
+from common.jobs import LeaseLostError
+from notifier.message_sender import OutgoingMessage, Refused, SendResult, Unknown
 from tests.contract.notifier_world import QUICK, World, new_world
 from tests.servers.postgres import PostgresDatabase
 
@@ -203,7 +204,7 @@ async def test_an_answer_after_the_doubt_is_as_good_as_a_callback(world: World) 
     await process.accept(world.send())
     job = await process.claim("sender")
     assert job is not None
-    with pytest.raises(Exception, match="sender"):
+    with pytest.raises(LeaseLostError):
         await process.deliver(job)
     await other.work()
 
@@ -226,3 +227,23 @@ async def test_an_answer_that_says_nothing_does_not_undo_a_callback(world: World
 
     assert await world.states() == ["delivered"]
     assert len(world.provider.asked) == 1
+
+
+async def test_a_refusal_after_the_doubt_lets_later_replies_go_on(world: World) -> None:
+    process, other = world.process(PATIENT), world.process(PATIENT)
+
+    async def refuse_late(_message: OutgoingMessage) -> SendResult:
+        await world.lose_leases()
+        await other.work()
+        return Refused(400, 21211)
+
+    world.provider.plans.append(refuse_late)
+    await process.accept(world.send("first"))
+    await process.accept(world.send("second"))
+    job = await process.claim("sender")
+    assert job is not None
+    with pytest.raises(LeaseLostError):
+        await process.deliver(job)
+    await other.work()
+
+    assert await world.states() == ["failed", "accepted"]

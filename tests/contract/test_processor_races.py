@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from common.database import Transaction
 from common.errors import DependencyDown
 from common.jobs import Job, LeaseLostError
 from common.testing import eventually
 from processor.answer_turn import AnsweredElsewhereError
-from processor.conversation.models import CONVERSATIONS, MESSAGES
+from processor.conversation.models import CONVERSATIONS, MESSAGES, Conversation
+from processor.conversation.repository import StaleVersionError, save
+from processor.conversation.rules import State, Step
 from processor.job_kinds import PUBLISH, TURN
 from tests.contract.processor_doubles import Deaf, Echo, Interrupted, Waiting
 from tests.contract.processor_world import BOTH, World, open_world, paced
@@ -82,14 +85,16 @@ async def test_a_contact_opts_out_while_the_assistant_works(world: World) -> Non
 
 
 async def test_a_reply_that_comes_too_late_is_thrown_away(world: World) -> None:
-    hasty = world.with_pace(paced(age=timedelta(seconds=0.1)))
+    hasty = world.with_pace(paced(age=timedelta(seconds=1.5)))
     event = await hasty.receive("oi")
 
     async def until_too_late() -> None:
         await eventually(lambda: datetime.now(UTC) > event.payload.received_at + hasty.pace.age)
 
-    await hasty.run_turns(Interrupted(until_too_late))
+    slow = Interrupted(until_too_late)
+    await hasty.run_turns(slow)
 
+    assert len(slow.turns) == 1
     assert await hasty.outcomes() == ["age"]
     assert await hasty.replies() == []
 
@@ -139,6 +144,30 @@ async def test_the_fence_holds_where_the_successor_has_not_answered_yet(world: W
 
     assert nothing_yet == []
     assert await world.replies() == ["oi"]
+
+
+async def test_a_process_that_lost_its_lease_asks_nobody(world: World) -> None:
+    await world.receive("oi")
+    (stopped,) = await world.claim()
+    await _claimed_after_expiry(world)
+    echo = Echo()
+
+    with pytest.raises(LeaseLostError):
+        await world.answer(stopped, echo)
+
+    assert echo.turns == []
+
+
+async def test_a_conversation_is_written_by_who_read_it_last(world: World) -> None:
+    await world.receive("oi")
+    (row,) = await world.conversations()
+
+    def take_over(tx: Transaction) -> None:
+        save(tx, Conversation(**row), Step(State.HANDOFF))
+
+    await world.database.transaction(take_over, tenant=world.tenant)
+    with pytest.raises(StaleVersionError):
+        await world.database.transaction(take_over, tenant=world.tenant)
 
 
 async def test_the_second_wall_holds_where_the_fence_does_not(world: World) -> None:

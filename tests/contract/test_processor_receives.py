@@ -51,13 +51,19 @@ async def test_the_same_text_with_another_id_is_another_message(world: World) ->
     assert len(await world.messages()) == 2
 
 
-async def test_redelivery_while_it_is_being_stored_stores_it_once(world: World) -> None:
+@pytest.mark.parametrize("known", [False, True], ids=["new contact", "known contact"])
+async def test_redelivery_while_it_is_being_stored_stores_it_once(
+    world: World, *, known: bool
+) -> None:
+    if known:
+        await world.receive("before")
+        await world.change(CONVERSATIONS, state="closed", closing="operator")
     event = world.message("oi")
 
     await asyncio.gather(*(world.deliver(event) for _ in range(8)))
 
-    assert len(await world.messages()) == 1
-    assert len(await world.conversations()) == 1
+    assert len(await world.messages()) == 1 + known
+    assert len(await world.conversations()) == 1 + known
 
 
 async def test_a_hundred_messages_at_once_share_one_conversation(world: World) -> None:

@@ -93,6 +93,15 @@ async def test_replies_leave_in_the_order_in_which_they_were_stored(world: World
     assert [row["seq"] for row in await world.messages()] == list(range(1, 11))
 
 
+async def test_what_was_published_is_not_published_again(world: World) -> None:
+    for words in ("first", "second"):
+        await world.receive(words)
+        await world.run_turns()
+        await world.publish_all()
+
+    assert [command.payload.text for command in world.published()] == ["first", "second"]
+
+
 async def test_a_message_too_old_is_not_answered_and_a_fresh_one_is(world: World) -> None:
     await world.receive("old", received_at=datetime.now(UTC) - timedelta(hours=7))
     await world.receive("fresh")

@@ -167,14 +167,18 @@ async def test_a_failing_record_is_tried_again_after_its_back_off_while_others_g
 async def test_the_consumer_pauses_as_a_whole_while_a_dependency_is_away_and_goes_on_by_itself(
     transport: Transport, publisher: Publisher, database: Database
 ) -> None:
-    away = True
+    away, failed_once = True, False
 
     async def need_it(_event: Event[Any]) -> None:
+        nonlocal failed_once
         if away:
             raise DependencyDown("postgres", "connection refused")
+        if not failed_once:
+            failed_once = True
+            raise RuntimeError("the first of two attempts that are allowed")
 
     handler = RememberingHandler(need_it)
-    policy = RetryPolicy(attempts=1, first=0.01, longest=0.01)
+    policy = RetryPolicy(attempts=2, first=0.01, longest=0.01)
     contacts = [f"+5511{number}" for number in range(6)]
     for number in range(3):
         await asyncio.gather(*(publisher.publish(message(each, f"{number}")) for each in contacts))

@@ -1,19 +1,13 @@
-"""The phone page in a real Chromium: a person's way through it, by hand and by keyboard.
+"""The phone page in a real Chromium: a person's way through it, by hand and by keyboard."""
 
-`RECADO_SCREENSHOTS=docs/images` keeps the pictures of the page that the documentation shows.
-"""
-
-import os
-import time
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
+from tests.e2e.phones import SCHEMES, Scheme, bubbles, new_page, open_browser, open_phone
 from tests.unit.simulator.world import (
     ANA,
     ANA_SMS,
@@ -25,26 +19,7 @@ from tests.unit.simulator.world import (
 )
 
 NARROW = ViewportSize(width=360, height=640)
-PHONE = ViewportSize(width=390, height=844)
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-SUNDAY_MORNING = datetime.fromisoformat("2026-11-22T09:12:30-03:00").timestamp()
 LONG_WORD = "https://padaria-aurora.example/" + "pao-de-queijo-" * 30
-BAKERY = [
-    ("in", "Oi, bom dia! Vocês abrem domingo?"),
-    ("out", "Bom dia, Ana! Abrimos sim: aos domingos, das 7h às 13h. 🥖"),
-    ("in", "Que ótimo! Dá para encomendar um bolo de cenoura?"),
-    (
-        "out",
-        (
-            "Dá, sim, com um dia de antecedência.\n\n"
-            "Bolo de cenoura com chocolate:\n• pequeno (8 fatias): R$ 48\n"
-            "• grande (16 fatias): R$ 86"
-        ),
-    ),
-    ("in", "O pequeno, por favor 🥕 Retiro amanhã às 8h."),
-    ("out", "Combinado! Bolo de cenoura pequeno, amanhã às 8h, em nome de Ana Souza."),
-    ("in", "Obrigada!"),
-]
 
 
 @pytest.fixture
@@ -64,53 +39,13 @@ async def world(tmp_path: Path, business: Business) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path)
+    async with open_browser(chromium_path) as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture
 async def page(browser: Browser) -> Page:
     return await new_page(browser)
-
-
-async def new_page(browser: Browser, scheme: Literal["light", "dark"] = "light") -> Page:
-    context = await browser.new_context(
-        viewport=PHONE, color_scheme=scheme, timezone_id="America/Sao_Paulo", device_scale_factor=2
-    )
-    return await context.new_page()
-
-
-async def open_phone(page: Page, world: World) -> None:
-    await page.goto(f"{world.url}/phone")
-    await expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
-
-
-async def bubbles(page: Page, count: int) -> None:
-    await expect(page.locator(".bubble")).to_have_count(count)
-
-
-class Clock:
-    """Runs like the real one, from a Sunday morning on, and can be put forward."""
-
-    def __init__(self) -> None:
-        self.ahead = SUNDAY_MORNING - time.time()
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
-async def chat(world: World, clock: Clock) -> None:
-    """Hold the conversation of the pictures, and let everything arrive."""
-    for direction, text in BAKERY:
-        if direction == "in":
-            await world.write(text, profile_name="Ana Souza")
-            clock.ahead += 5
-        else:
-            await world.send(text)
-            clock.ahead += 50
-        await world.settled()
 
 
 async def test_a_person_writes_and_sees_the_reply_and_what_became_of_both(
@@ -184,7 +119,7 @@ async def test_nothing_scrolls_sideways_at_360_pixels(world: World, page: Page) 
 @pytest.mark.parametrize("channel", ["WhatsApp", "SMS"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_axe_finds_nothing_serious(
-    world: World, browser: Browser, scheme: Literal["light", "dark"], channel: str
+    world: World, browser: Browser, scheme: Scheme, channel: str
 ) -> None:
     contact = ANA if channel == "WhatsApp" else ANA_SMS
     await world.write("Oi", contact)
@@ -337,23 +272,3 @@ async def test_a_text_that_could_not_be_sent_is_not_lost(
 
     await expect(page.get_by_role("alert")).to_contain_text("Not sent")
     await expect(page.get_by_label("Message")).to_have_value("Oi")
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_the_pictures_of_the_documentation_can_be_taken(
-    tmp_path: Path, business: Business, browser: Browser, scheme: Literal["light", "dark"]
-) -> None:
-    folder = Path(os.environ.get("RECADO_SCREENSHOTS", tmp_path))
-    clock = Clock()
-
-    async with open_world(tmp_path, business, clock=clock) as world:
-        await world.put_sender()
-        await world.put_sender(SMS)
-        page = await new_page(browser, scheme)
-        await open_phone(page, world)
-        await chat(world, clock)
-        await bubbles(page, len(BAKERY))
-        await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
-        picture = await page.screenshot(path=folder / f"phone-{scheme}.png")
-
-    assert picture.startswith(b"\x89PNG")

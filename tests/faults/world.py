@@ -18,6 +18,7 @@ from tests.servers.processes import Server, free_ports
 # Everything that only waits is made short; nothing else differs from `make run`.
 QUICK = {
     "RECADO_PROCESSOR_BURST_WINDOW_SECONDS": "0.1",
+    "RECADO_DATABASE_BUSY_SECONDS": "2",
     "RECADO_JOBS_LEASE_SECONDS": "3",
     "RECADO_JOBS_POLL_SECONDS": "0.1",
     "RECADO_BROKER_LEASE_SECONDS": "3",

@@ -1,23 +1,36 @@
 """Row-level security around jobs: who may do what, and that a claim is one statement."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.util import await_only
 
 from common.database import Database, Transaction
 from common.database.doors import create_roles, door, door_access, tenant_policy
 from common.ids import Ulid, new_id
+from common.jobs import Job
 from common.jobs.schema import create_jobs
+from common.testing import eventually
 from tests.contract.jobs.table import TENANT, JobsTable, Process, postgres_table
 from tests.servers.postgres import PostgresDatabase
+from tests.unit.common.jobs.shop import Shop
 
 T = TypeVar("T")
 
 CLAIM = "select * from shop_jobs_claim('turn', 10, 4, '00000000-0000-0000-0000-000000000000', 30)"
+SLEEP = text("select pg_sleep(30)")
+SLEEPERS = (
+    "select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+)
+END_CONNECTIONS = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+"""
 RENEW = "select shop_jobs_renew(array[1]::bigint[], 30)"
 
 
@@ -164,6 +177,43 @@ class WatchedDatabase:
             " and pid <> pg_backend_pid() and query ~ 'shop_jobs_(claim|renew)'"
         )
         return [row["state"] for row in rows]
+
+
+# The runner
+
+
+async def test_a_process_that_is_cut_short_inside_a_statement_gives_its_job_back(
+    table: JobsTable,
+) -> None:
+    async with table.opened() as database, table.opened() as others:
+        shop, other = Shop(Process(database), table), Process(others)
+
+        async def turn(job: Job) -> None:
+            shop.seen.append(job)
+            await database.transaction(lambda tx: tx.execute(SLEEP), tenant=job.tenant)
+
+        running = asyncio.create_task(shop.runner({"turn": turn}).run(asyncio.Event()))
+        await shop.process.schedule()
+        await eventually(lambda: table.execute(SLEEPERS))
+        running.cancel()
+        await asyncio.wait([running])
+
+        assert [job.attempts for job in await other.claim()] == [1]
+
+
+async def test_a_process_outlives_the_end_of_its_connections(table: JobsTable) -> None:
+    async with table.opened() as database:
+        shop = Shop(Process(database), table)
+
+        async with shop.running(shop.done, poll_seconds=0.02):
+            await shop.process.schedule("c1")
+            await eventually(shop.is_empty)
+            await table.execute(END_CONNECTIONS)
+            async with table.opened() as others:
+                await Process(others).schedule("c2")
+            await eventually(shop.is_empty)
+
+    assert [job.key for job in shop.seen] == ["c1", "c2"]
 
 
 # Migrations

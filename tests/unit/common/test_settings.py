@@ -72,6 +72,11 @@ def test_a_weak_secret_is_allowed_in_development() -> None:
     assert load(ExampleSettings, environ).door.key == SecretStr("short")
 
 
+def test_a_lease_that_a_wait_for_the_database_outlasts_is_refused() -> None:
+    with pytest.raises(StartError, match="RECADO_JOBS_LEASE_SECONDS to more than"):
+        load(ExampleSettings, REQUIRED | {"RECADO_JOBS_LEASE_SECONDS": "5"})
+
+
 def test_settings_do_not_change_and_hide_their_secrets() -> None:
     settings = load(ExampleSettings, REQUIRED | {"RECADO_DOOR_KEY": "k3jh5kj3h45kjh2345"})
 

@@ -1,6 +1,7 @@
 """What is due is posted: in order within a message, and again after a stop or a kill."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -66,9 +67,8 @@ async def test_what_waits_for_its_turn_takes_no_place_of_others(
 ) -> None:
     monkeypatch.setattr("simulator.deliver_webhooks._AT_ONCE", 2)
     business.hold = asyncio.Event()
-    at_once = {"sent_seconds": 0, "delivered_seconds": 0, "read_seconds": 0}
 
-    async with open_world(tmp_path, business, **at_once) as world:
+    async with open_world(tmp_path, business, sent_seconds=0, delivered_seconds=0) as world:
         await world.put_sender(SMS)
         await world.put_faults(callbacks={"duplicate": {"next": 2}})
         await world.send("Oi", ANA_SMS, StatusCallback=business.url + STATUS)
@@ -91,6 +91,24 @@ async def test_the_senders_own_callback_url_stands_in(world: World) -> None:
 
     told = [one.url for one in world.business.received if "MessageStatus" in one.form]
     assert sorted(url.rpartition("/")[2] for url in told) == ["default"] * 3 + ["own"] * 3
+
+
+@pytest.mark.parametrize(
+    ("hours", "statuses"), [(23.9, ["sent", "delivered", "read"]), (24.1, ["undelivered"])]
+)
+async def test_the_window_closes_24_hours_after_the_contacts_last_message(
+    tmp_path: Path, business: Business, hours: float, statuses: list[str]
+) -> None:
+    ahead = 0.0
+
+    async with open_world(tmp_path, business, clock=lambda: time.time() + ahead) as world:
+        await world.put_sender()
+        await world.write("Oi")
+        ahead = hours * 3600
+        await world.send("Olá", StatusCallback=business.url + STATUS)
+        await world.settled()
+
+    assert business.statuses() == statuses
 
 
 async def test_without_a_callback_url_statuses_come_true_silently(world: World) -> None:

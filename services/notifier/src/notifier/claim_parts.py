@@ -13,7 +13,7 @@ from notifier.part_outcomes import PartOutcomes
 from notifier.sends.admission import refusal
 from notifier.sends.error_catalogue import RATE_CODES
 from notifier.sends.part import Part
-from notifier.sends.repository import claim, claims_since, heads, held_back_until, is_overtaken
+from notifier.sends.repository import change, claims_since, heads, held_back_until, is_overtaken
 from notifier.sends.statuses import PartState
 from notifier.sends.token_bucket import TokenBucket
 from notifier.settings import NotifierSection
@@ -101,7 +101,8 @@ class ClaimParts:
             bucket = self._bucket(tx, run, part)
             if not bucket.take(tx.now):
                 return bucket.wait(tx.now)
-            claim(tx, part, run.job.token)
+            claim = {"claim_token": run.job.token, "claimed_at": tx.now, "looks": 0}
+            change(tx, part, state=PartState.CLAIMED, **claim)
             this.claimed.append(part)
             return None
         this.wait(NOW)

@@ -26,6 +26,8 @@ from notifier.settings import NotifierSection
 
 SOURCE = "notifier"
 
+_LEVELS = {"doubled": "error", "conflict": "warning", "failed": "warning", "uncertain": "warning"}
+
 log = structlog.get_logger()
 
 
@@ -78,8 +80,7 @@ class PartOutcomes:
             self._announce_failure(tx, part, reason, code)
         elif now.state not in (part.state, PartState.ACCEPTED, PartState.FAILED):
             self._moved(tx, part, now.status)
-        if part.state is PartState.UNCERTAIN:
-            self.wake_sender(tx, part)
+        self._let_others_go_on(tx, part)
 
     def fail(
         self, tx: Transaction, part: Part, reason: Unanswered, error_code: int | None = None
@@ -87,6 +88,7 @@ class PartOutcomes:
         """Settle that it was not sent and will not be."""
         change(tx, part, state=PartState.FAILED, reason=reason, error_code=error_code)
         self._announce_failure(tx, part, reason, error_code)
+        self._let_others_go_on(tx, part)
 
     def postpone(
         self, tx: Transaction, part: Part, delay: timedelta, error_code: int | None = None
@@ -100,7 +102,7 @@ class PartOutcomes:
             error_code=error_code,
         )
         self._tell(tx, part, "postponed", "part postponed", seconds=delay.total_seconds())
-        self.wake_sender(tx, part, due_in=delay)
+        self._wake_sender(tx, part, due_in=delay)
 
     def doubt(self, tx: Transaction, part: Part, cause: str) -> None:
         """Have it looked for, and let later parts wait for a while: it may have been taken."""
@@ -121,16 +123,19 @@ class PartOutcomes:
         """Send it once more: the provider does not know it."""
         change(tx, part, state=PartState.WAITING, not_before=tx.now, resends=part.resends + 1)
         self._tell(tx, part, "resent", "part to be sent again")
-        self.wake_sender(tx, part)
+        self._wake_sender(tx, part)
 
     def give_up(self, tx: Transaction, part: Part, cause: str) -> None:
         """Leave it to a person: nobody could find out, and it is not sent again."""
         change(tx, part, state=PartState.NEEDS_REVIEW, reason=Unanswered.UNDER_REVIEW)
         self._announce_failure(tx, part, Unanswered.UNDER_REVIEW, part.error_code, cause=cause)
-        self.wake_sender(tx, part)
+        self._let_others_go_on(tx, part)
 
-    def wake_sender(self, tx: Transaction, part: Part, due_in: timedelta = timedelta(0)) -> None:
-        """Let the sender's job look again."""
+    def _let_others_go_on(self, tx: Transaction, part: Part) -> None:
+        if part.state is PartState.UNCERTAIN:  # later parts wait, and nobody looks before its limit
+            self._wake_sender(tx, part)
+
+    def _wake_sender(self, tx: Transaction, part: Part, due_in: timedelta = timedelta(0)) -> None:
         self._jobs.schedule(
             tx, job_kinds.SENDER, part.sender, due_in=due_in, correlation=part.correlation_id
         )
@@ -179,7 +184,8 @@ class PartOutcomes:
         def told() -> None:
             self._metrics.sends.labels(outcome).inc()
             with bind(correlation=part.correlation_id, tenant=part.tenant_id):
-                log.info(event, part=str(part.id), message=str(part.send_id), **values)
+                say = getattr(log, _LEVELS.get(outcome, "info"))
+                say(event, part=str(part.id), message=str(part.send_id), **values)
 
         tx.after_commit(told)
 

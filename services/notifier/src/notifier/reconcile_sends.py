@@ -16,7 +16,7 @@ from notifier.message_sender import ListedMessage, ListResult, MessageSender, No
 from notifier.part_outcomes import PartOutcomes
 from notifier.sends.matching import candidates
 from notifier.sends.part import Part
-from notifier.sends.repository import bound_ids, change, find_part, is_overtaken
+from notifier.sends.repository import bound_ids, change, find_part
 from notifier.sends.statuses import PartState, reported
 from notifier.settings import NotifierSection
 
@@ -96,10 +96,8 @@ class ReconcileSends:
             return timedelta(seconds=self._settings.reconcile_second_seconds)
         elif part.resends >= RESENDS:
             self._outcomes.give_up(tx, part, "it is not listed, and was sent again before")
-        elif is_overtaken(tx, part):
-            self._outcomes.give_up(tx, part, "it is not listed, and a later part was sent")
         else:
-            self._outcomes.send_again(tx, part)
+            self._outcomes.send_again(tx, part)  # unless a later part was sent: see `claim_parts`
         return None
 
     def _without_list(self, tx: Transaction, part: Part) -> timedelta | None:

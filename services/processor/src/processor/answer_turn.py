@@ -104,7 +104,6 @@ class AnswerTurn:
             self._end(tx, job, conversation)
             return None
         turn = self._open(tx, conversation, answerable)
-        self._jobs.hold(tx, job)
         return turn
 
     def _finish(self, job: Job, turn: OpenTurn, answer: Answer, tx: Transaction) -> None:

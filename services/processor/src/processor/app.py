@@ -14,6 +14,7 @@ from processor.advance_conversation import AdvanceConversation
 from processor.answer_turn import AnswerTurn, Pace
 from processor.assistant.knowledge_assistant import KnowledgeAssistant
 from processor.conversation.rules import Patience
+from processor.give_up_turn import GiveUpTurn
 from processor.job_kinds import PUBLISH, TIMER, TURN
 from processor.publish_replies import PublishReplies
 from processor.receive_message import ReceiveMessage
@@ -89,7 +90,8 @@ def _make_runner(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) ->
         PUBLISH: PublishReplies(plumbing.database, jobs, outbox, publisher),
         TIMER: AdvanceConversation(plumbing.database, jobs, patience=_patience(settings)),
     }
-    return JobRunner(jobs, handlers, settings.jobs, plumbing.metrics)
+    given_up = {TURN: GiveUpTurn(plumbing.metrics, patience=_patience(settings))}
+    return JobRunner(jobs, handlers, settings.jobs, plumbing.metrics, given_up=given_up)
 
 
 def _patience(settings: ProcessorSettings) -> Patience:

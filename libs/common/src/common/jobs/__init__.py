@@ -8,6 +8,6 @@ its own last transaction (`Jobs.done`, `Jobs.again`), which is rolled back where
 from common.jobs.attempt import JobHandler
 from common.jobs.job import Job, LeaseLostError, Outcome
 from common.jobs.runner import JobRunner
-from common.jobs.store import Jobs
+from common.jobs.store import GivenUp, Jobs
 
-__all__ = ["Job", "JobHandler", "JobRunner", "Jobs", "LeaseLostError", "Outcome"]
+__all__ = ["GivenUp", "Job", "JobHandler", "JobRunner", "Jobs", "LeaseLostError", "Outcome"]

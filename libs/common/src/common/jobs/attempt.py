@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from common.errors import DependencyDown, PermanentError
 from common.jobs.job import Job, LeaseLostError, Outcome
 from common.jobs.outages import Outages
 from common.jobs.policy import RetryPolicy, reason_of
-from common.jobs.store import Jobs
+from common.jobs.store import GivenUp, Jobs
 from common.observability import correlation
 from common.observability.metrics import Metrics
 from common.observability.tracing import tracer
@@ -40,8 +40,17 @@ class Ending(NamedTuple):
 class Attempts:
     """Runs claimed jobs by the rules of `common.errors`."""
 
-    def __init__(self, jobs: Jobs, policy: RetryPolicy, outages: Outages, metrics: Metrics) -> None:
-        """Settle through `jobs` what a handler leaves open."""
+    def __init__(
+        self,
+        jobs: Jobs,
+        policy: RetryPolicy,
+        outages: Outages,
+        metrics: Metrics,
+        *,
+        given_up: Mapping[str, GivenUp],
+    ) -> None:
+        """Settle through `jobs` what a handler leaves open; `given_up` is by kind."""
+        self._given_up = given_up
         self._jobs = jobs
         self._policy = policy
         self._outages = outages
@@ -93,9 +102,9 @@ class Attempts:
         return await self._back_off(job, rest, Ending(Outcome.RETRIED, reason_of(error), stack))
 
     async def _fail(self, job: Job, reason: str, stack: str | None = None) -> Ending:
-        return await self._insist(
-            job, lambda: self._jobs.fail(job, reason), Ending(Outcome.FAILED, reason, stack)
-        )
+        given_up = self._given_up.get(job.kind)
+        ending = Ending(Outcome.FAILED, reason, stack)
+        return await self._insist(job, lambda: self._jobs.fail(job, reason, given_up), ending)
 
     async def _back_off(self, job: Job, rest: timedelta, ending: Ending) -> Ending:
         counted = ending.outcome is Outcome.RETRIED

@@ -14,7 +14,7 @@ from common.jobs.attempt import Attempts, JobHandler
 from common.jobs.job import Job, Outcome
 from common.jobs.outages import Outages
 from common.jobs.policy import RetryPolicy
-from common.jobs.store import Jobs
+from common.jobs.store import GivenUp, Jobs
 from common.observability.metrics import Metrics
 from common.settings import JobSettings
 
@@ -30,8 +30,10 @@ class JobRunner:
         handlers: Mapping[str, JobHandler],
         settings: JobSettings,
         metrics: Metrics,
+        *,
+        given_up: Mapping[str, GivenUp] | None = None,
     ) -> None:
-        """Know what to do; nothing starts before `run`."""
+        """Know what to do, and what it means when a kind fails; nothing starts before `run`."""
         if unknown := handlers.keys() - jobs.kinds:
             message = f"handlers of kinds that {jobs.service} does not have: {sorted(unknown)}"
             raise ValueError(message)
@@ -41,7 +43,7 @@ class JobRunner:
         self._concurrency = settings.concurrency
         self._poll_seconds = settings.poll_seconds
         self._outages = Outages(policy)
-        self._attempts = Attempts(jobs, policy, self._outages, metrics)
+        self._attempts = Attempts(jobs, policy, self._outages, metrics, given_up=given_up or {})
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._agendas: dict[str, Agenda] = {}
         self._changed = asyncio.Event()

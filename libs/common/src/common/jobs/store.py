@@ -20,6 +20,9 @@ from common.jobs.statements import Statements, statements
 Listener = Callable[[str, float], None]
 """Told a kind, and in how many seconds one of its jobs falls due."""
 
+GivenUp = Callable[[Transaction, Job], None]
+"""Writes what it means for the service's own rows that a job failed for good."""
+
 _AT_ONCE = timedelta(0)
 _NOBODY = Ulid.from_bytes(bytes(16))
 
@@ -145,15 +148,18 @@ class Jobs:
             lambda tx: self._release(tx, job, self._sql(tx).back_off, values), tenant=job.tenant
         )
 
-    async def fail(self, job: Job, reason: str) -> None:
+    async def fail(self, job: Job, reason: str, given_up: GivenUp | None = None) -> None:
         """Leave the job failed until it is scheduled again, which it may have been since the claim.
 
-        Raises `LeaseLostError`.
+        `given_up` runs first in the same transaction. Raises `LeaseLostError`.
         """
-        await self._database.transaction(
-            lambda tx: self._release(tx, job, self._sql(tx).fail, {"reason": reason}),
-            tenant=job.tenant,
-        )
+
+        def work(tx: Transaction) -> None:
+            if given_up is not None:
+                given_up(tx, job)
+            self._release(tx, job, self._sql(tx).fail, {"reason": reason})
+
+        await self._database.transaction(work, tenant=job.tenant)
 
     @contextmanager
     def telling(self, listener: Listener) -> Generator[None]:

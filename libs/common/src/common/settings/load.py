@@ -33,6 +33,11 @@ def load(model: type[SettingsT], environ: Mapping[str, str] | None = None) -> Se
         settings = model.model_validate(values)
     except ValidationError as error:
         raise StartError("\n".join(_sentences(error))) from None
+    if settings.jobs.lease_seconds <= settings.database.busy_seconds:
+        raise StartError(
+            "Set RECADO_JOBS_LEASE_SECONDS to more than RECADO_DATABASE_BUSY_SECONDS "
+            f"({settings.database.busy_seconds:g}): a lease must outlast any wait for the database."
+        )
     if settings.environment is not Environment.DEVELOPMENT:
         _refuse_weak_secrets(settings)
     return settings

@@ -59,7 +59,7 @@ def store_send(
 
 
 def heads(tx: Transaction, sender: str, *, token: int, limit: int) -> list[Part]:
-    """Return the first open part of each recipient, but those claimed under `token`.
+    """Return and lock the first open part of each recipient, but those claimed under `token`.
 
     In the order of their time to be tried, so that what is due comes first.
     """
@@ -81,7 +81,8 @@ def heads(tx: Transaction, sender: str, *, token: int, limit: int) -> list[Part]
             ~waits,
         )
         .order_by(_PARTS.c.not_before, _PARTS.c.id)
-        .limit(limit),
+        .limit(limit)
+        .with_for_update(of=_PARTS),
     )
 
 
@@ -103,20 +104,6 @@ def change(tx: Transaction, part: Part, **values: object) -> None:
     tx.execute(
         update(_PARTS).where(_PARTS.c.tenant_id == tx.tenant, _PARTS.c.id == part.id).values(values)
     )
-
-
-def claim(tx: Transaction, part: Part, token: int) -> bool:
-    """Claim a waiting part under a job's token; False when it is not waiting any more."""
-    claimed = tx.execute(
-        update(_PARTS)
-        .where(
-            _PARTS.c.tenant_id == tx.tenant,
-            _PARTS.c.id == part.id,
-            _PARTS.c.state == PartState.WAITING,
-        )
-        .values(state=PartState.CLAIMED, claim_token=token, claimed_at=tx.now, looks=0)
-    )
-    return claimed.rowcount == 1
 
 
 def is_overtaken(tx: Transaction, part: Part) -> bool:

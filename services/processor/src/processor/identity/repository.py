@@ -56,7 +56,7 @@ def record_inbound(
         last_inbound_at=at,
         opted_out_at=at if consent is Consent.STOP else None,
     )
-    newer = or_(table.c.last_inbound_at.is_(None), table.c.last_inbound_at > at)
+    newer = or_(table.c.last_inbound_at.is_(None), table.c.last_inbound_at < at)
     changes: dict[str, Any] = {
         "last_inbound_at": case(
             (newer, insert.excluded.last_inbound_at), else_=table.c.last_inbound_at
