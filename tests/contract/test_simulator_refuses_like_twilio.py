@@ -7,7 +7,12 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from tests.unit.simulator.twilio_client import blocking, refused, twilio_client
+from tests.unit.simulator.twilio_client import (
+    HttpClientToSimulator,
+    blocking,
+    refused,
+    twilio_client,
+)
 from tests.unit.simulator.world import (
     ACCOUNT,
     ANA,
