@@ -48,10 +48,15 @@ class Waiting(Echo):
         return await super().answer(turn)
 
 
-class Silent:
+class Saying:
+    """An assistant that says the same to everything."""
+
+    def __init__(self, text: str | None) -> None:
+        self._text = text
+
     async def answer(self, turn: TurnContext) -> Answer:
         del turn
-        return Answer(None)
+        return Answer(self._text)
 
 
 class Away:

@@ -109,6 +109,18 @@ async def test_the_serving_role_adds_no_tenant(guarded: World) -> None:
         await AddTenant(guarded.database)(new_id(), name="Mine")
 
 
+@pytest.mark.parametrize(("title", "text"), [("A", "E?"), ("Horário", "E?"), ("A", "Abrimos.")])
+async def test_a_document_may_say_nothing_that_can_be_searched(
+    world: World, title: str, text: str
+) -> None:
+    await AddDocument(world.database)(
+        new_id(), tenant=world.tenant, language="pt", title=title, text=text
+    )
+
+    (passage,) = await world.rows(PASSAGES)
+    assert passage["text"] == text
+
+
 async def test_a_removed_document_is_found_no_more(world: World) -> None:
     document = new_id()
     await AddDocument(world.database)(

@@ -10,7 +10,7 @@ from common.errors import DependencyDown
 from common.events import MediaReference
 from common.testing import eventually
 from processor.conversation.models import TURNS
-from tests.contract.processor_doubles import Away, Echo, Silent
+from tests.contract.processor_doubles import Away, Echo, Saying
 from tests.contract.processor_world import BOTH, CONTACT, SENDER, World, open_world, paced
 
 
@@ -122,13 +122,24 @@ async def test_all_is_too_old_so_nobody_asks_the_assistant(world: World) -> None
     assert echo.turns == []
 
 
-async def test_an_assistant_with_nothing_to_say_leaves_a_reason(world: World) -> None:
-    await world.receive("👍")
+@pytest.mark.parametrize("nothing", [None, "", " \n", "\0"])
+async def test_an_assistant_with_nothing_to_say_leaves_a_reason(
+    world: World, nothing: str | None
+) -> None:
+    await world.receive("\N{THUMBS UP SIGN}")
 
-    await world.run_turns(Silent())
+    await world.run_turns(Saying(nothing))
 
     assert await world.outcomes() == ["nothing to answer"]
     assert await world.claim() == []
+
+
+async def test_a_reply_may_say_what_postgres_cannot_keep(world: World) -> None:
+    await world.receive("oi")
+
+    await world.run_turns(Saying("a\0b"))
+
+    assert await world.replies() == ["ab"]
 
 
 async def test_an_assistant_that_is_away_leaves_the_turn_to_be_tried_again(world: World) -> None:

@@ -20,6 +20,7 @@ from common.ids import Ulid, parse_id
 from common.jobs import Job, Jobs
 from common.observability.metrics import Metrics
 from processor.assistant import Answer, Assistant, Said, TurnContext
+from processor.assistant.choice import chosen
 from processor.conversation import messages
 from processor.conversation import repository as conversations
 from processor.conversation.models import INBOUND, Conversation, Message
@@ -104,6 +105,7 @@ class AnswerTurn:
             self._end(tx, job, conversation)
             return None
         turn = self._open(tx, conversation, answerable)
+        self._jobs.hold(tx, job)
         return turn
 
     def _finish(self, job: Job, turn: OpenTurn, answer: Answer, tx: Transaction) -> None:
@@ -180,6 +182,7 @@ class AnswerTurn:
             language=tenant.language,
             history=tuple(_said(message) for message in earlier if message.text),
             unanswered=tuple(message.text for message in waiting),
+            model=chosen(tenant.model, tenant.model_url),
         )
         return OpenTurn(context, _ids(waiting), waiting[-1].sent_at + self._pace.age)
 
@@ -240,4 +243,4 @@ def _too_late(turn: OpenTurn, now: datetime) -> Unanswered | None:
 
 
 def _nothing_said(answer: Answer) -> Unanswered | None:
-    return None if answer.text else Unanswered.NOTHING_TO_ANSWER
+    return None if (answer.text or "").strip("\0 \r\n\t") else Unanswered.NOTHING_TO_ANSWER

@@ -14,7 +14,7 @@ from common.jobs import Jobs
 from common.observability.metrics import Metrics
 from processor.conversation import messages
 from processor.conversation import repository as conversations
-from processor.conversation.models import INBOUND, Conversation, Message
+from processor.conversation.models import INBOUND, Conversation, Message, storable
 from processor.conversation.rules import (
     Act,
     Happening,
@@ -134,7 +134,7 @@ def _contact(tx: Transaction, payload: MessageReceived) -> Contact:
         tx,
         channel=payload.channel,
         address=payload.contact,
-        profile_name=_storable(payload.profile_name or "") or None,
+        profile_name=storable(payload.profile_name or "") or None,
     )
 
 
@@ -169,11 +169,9 @@ def _message(event: Event[MessageReceived], conversation: Conversation, tx: Tran
         account_id=payload.account,
         provider_message_id=payload.provider_message_id,
         correlation_id=event.correlation,
-        text=_storable(payload.text),
+        text=storable(payload.text),
         media=[medium.model_dump() for medium in payload.media],
-        attributes={
-            _storable(name): _storable(value) for name, value in payload.attributes.items()
-        },
+        attributes={storable(name): storable(value) for name, value in payload.attributes.items()},
         sent_at=payload.received_at,
         stored_at=tx.now,
     )
@@ -190,8 +188,3 @@ def _outcome(
     if consent is not None or not text.strip():  # what Twilio answers itself, or media alone
         return Unanswered.NOTHING_TO_ANSWER
     return None
-
-
-def _storable(text: str) -> str:
-    """Take out NUL, which a message may contain and no text of Postgres may."""
-    return text.replace("\0", "")

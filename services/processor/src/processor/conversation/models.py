@@ -147,6 +147,11 @@ class ReplyDelivery(SQLModel, table=True):
     provider_message_id: str | None = None
 
 
+def storable(text: str) -> str:
+    """Take out NUL, which a message may contain and no text of Postgres may."""
+    return text.replace("\0", "")
+
+
 CONVERSATIONS: Table = SQLModel.metadata.tables["conversations"]
 TURNS: Table = SQLModel.metadata.tables["turns"]
 MESSAGES: Table = SQLModel.metadata.tables["messages"]

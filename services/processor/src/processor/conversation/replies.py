@@ -4,7 +4,7 @@ from datetime import datetime
 
 from common.events import Channel, Event, SendMessage
 from common.ids import Ulid, new_id
-from processor.conversation.models import OUTBOUND, Conversation, Message
+from processor.conversation.models import OUTBOUND, Conversation, Message, storable
 
 
 def reply_in(
@@ -19,7 +19,7 @@ def reply_in(
         direction=OUTBOUND,
         account_id=conversation.account_id,
         correlation_id=correlation,
-        text=text,
+        text=storable(text),
         media=[],
         attributes={},
         sent_at=now,

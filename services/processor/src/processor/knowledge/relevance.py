@@ -49,19 +49,27 @@ def best_match(
     total: int,
     language: str | None,
 ) -> Match | None:
-    """Return the passage that covers the question best, if one covers enough of it.
+    """Return the first of `ranked` that covers enough of the question, if one does."""
+    matches = ranked(question, candidates, total=total, language=language)
+    return next((match for match in matches if match.coverage >= ENOUGH), None)
+
+
+def ranked(
+    question: AbstractSet[str],
+    candidates: Sequence[Candidate],
+    *,
+    total: int,
+    language: str | None,
+) -> list[Match]:
+    """Return the candidates in the order of how well they cover the question.
 
     `candidates` are all passages with a word of the question, of `total` that the tenant has. A
     passage in the question's `language` goes before others; of equals, the one whose own text says
     most of it, then the one on the narrowest subject, then the first of its document.
     """
     weights = _weights(question, candidates, total)
-    enough = [
-        Match(passage, coverage)
-        for passage in candidates
-        if (coverage := _coverage(passage, weights)) >= ENOUGH
-    ]
-    return max(enough, key=partial(_order, language, weights), default=None)
+    matches = [Match(passage, _coverage(passage, weights)) for passage in candidates]
+    return sorted(matches, key=partial(_order, language, weights), reverse=True)
 
 
 def _order(

@@ -127,7 +127,9 @@ create unique index passages_of_document on passages (tenant_id, document_id, or
 
 _SEARCH_POSTGRES = """
 alter table passages add column search tsvector
-    generated always as (array_to_tsvector(string_to_array(subject || ' ' || said, ' '))) stored
+    generated always as (
+        array_to_tsvector(array_remove(string_to_array(subject || ' ' || said, ' '), ''))
+    ) stored
 """
 
 _SEARCH_SQLITE = (
