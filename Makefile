@@ -56,6 +56,9 @@ TRANSPORT ?= sqlite
 faults: install  ## kill it again and again, and judge: RUNS=20 SEED=1 TRANSPORT=sqlite
 	@$(RUN)python -m tests.faults --runs $(RUNS) --seed $(SEED) --transport $(TRANSPORT)
 
+bench: servers  ## measure beside a baseline: BENCH=gateway or BENCH=path, without it all
+	@$(RUN)python -m tests.benchmarks $(BENCH)
+
 # Installing it
 
 install: .venv/.installed  ## what runs and the development tools, in the exact versions of the locks
@@ -90,4 +93,4 @@ lock: $(UV)  ## bring the locks in line with the pyproject files; UPGRADE=--upgr
 	    || python3 -m pip install -q --target .tools uv==$(UV_VERSION) \
 	    || { rm -rf .tools; echo "uv is missing and could not be installed: install uv, or python3-venv, then try again" >&2; exit 1; }
 
-.PHONY: help run run-kafka quick check test lint types contracts format faults install servers lock
+.PHONY: help run run-kafka quick check test lint types contracts format faults bench install servers lock

@@ -29,6 +29,7 @@ from common.ids import Ulid, new_id
 from common.jobs import Job, Jobs
 from common.observability.metrics import Metrics
 from common.testing.channel_accounts import new_channel_account, store_channel_account
+from common.testing.switched_database import SwitchedDatabase
 from notifier import job_kinds
 from notifier.accept_send import AcceptSend
 from notifier.deliver_sends import DeliverSends
@@ -172,7 +173,8 @@ class Process:
             per_tenant=4,
         )
         clock = count(0.0, 2.0)  # each look is late enough for an account to be read afresh
-        accounts = AccountRegistry(world.database, CIPHER, clock=lambda: next(clock))
+        self.registry = SwitchedDatabase(world.database)
+        accounts = AccountRegistry(self.registry, CIPHER, clock=lambda: next(clock))
         metrics = Metrics(CollectorRegistry())
         outcomes = PartOutcomes(self.jobs, world.outbox, metrics, settings)
         self.accept = AcceptSend(self.database, self.jobs, part_length=settings.part_length)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -109,6 +110,14 @@ async def test_callbacks_run_after_the_commit_and_never_after_a_rollback(
     await databases[0].transaction(lambda tx: work(tx, fails=False))
 
     assert called == ["committed"]
+
+
+async def test_a_transaction_belongs_to_the_work_that_opened_it(database: Database) -> None:
+    name = ContextVar("name", default="nobody's")
+    name.set("ours")
+
+    assert await database.transaction(lambda _: name.get()) == "ours"
+    assert await database.read(lambda _: name.get()) == "ours"
 
 
 async def test_a_row_that_stands_is_not_inserted_again(database: Database) -> None:

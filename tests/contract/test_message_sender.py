@@ -134,4 +134,3 @@ async def test_one_that_is_too_fast_is_told_when_to_come_back(stage: Stage) -> N
 
     assert await stage.create("Olá") == SLOW_DOWN
     assert await stage.texts() == []
-

@@ -16,7 +16,6 @@ from tests.servers.postgres import PostgresDatabase
 
 ANSWER = "Temos pão, bolo e café. " * 140
 MOST_COMMITS = 40
-WAITING_FOR_A_LOCK = "select 1 from pg_locks where not granted"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -199,23 +198,31 @@ async def test_a_late_refusal_says_nothing_of_a_newer_call(world: World) -> None
     assert [type(told) for told in await world.told()] == [SendAccepted]
 
 
-async def test_a_callback_that_is_being_written_is_waited_for_and_not_undone(
-    world: World, server: PostgresDatabase | None
-) -> None:
-    if server is None:
-        return  # one writer at a time: nothing can come between
-    await world.permit()
-    world.provider.plans.append(world.provider.kill_after_taking)
-    await world.process().accept(world.send())
-    assert await work_until_killed(world.process())
-    await world.lose_leases()
-    callback = await asyncpg.connect(server.admin_url)
-    await callback.execute("begin; update send_parts set state = 'accepted'")
+class TestPostgres:
+    """What cannot come between on SQLite, where one writes at a time."""
 
-    working = asyncio.create_task(world.process().work())
-    await eventually(lambda: callback.fetch(WAITING_FOR_A_LOCK))
-    await callback.execute("commit")
-    await callback.close()
-    await working
+    @pytest.fixture
+    def server(self, postgres_database: PostgresDatabase) -> PostgresDatabase:
+        return postgres_database
 
-    assert await world.states() == ["accepted"]
+    async def test_a_callback_that_is_being_written_is_waited_for_and_not_undone(
+        self, world: World, server: PostgresDatabase
+    ) -> None:
+        await world.permit()
+        world.provider.plans.append(world.provider.kill_after_taking)
+        await world.process().accept(world.send())
+        assert await work_until_killed(world.process())
+        await world.lose_leases()
+        callback = await asyncpg.connect(server.admin_url)
+        await callback.execute("begin; update send_parts set state = 'accepted'")
+
+        async def is_waited_for() -> bool:
+            return bool(await callback.fetch("select from pg_locks where not granted"))
+
+        working = asyncio.create_task(world.process().work())
+        await eventually(is_waited_for)
+        await callback.execute("commit")
+        await callback.close()
+        await working
+
+        assert await world.states() == ["accepted"]

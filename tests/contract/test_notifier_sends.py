@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import DependencyDown
 from common.events import SendAccepted, SendFailed, Unanswered
 from notifier.message_sender import NotSent, OutgoingMessage, Refused, SendResult
 from tests.contract.notifier_world import (
@@ -284,3 +285,22 @@ class Watched:
             await asyncio.sleep(0.001)
         at.remove(contact)
         return await self._provider.take(message)
+
+
+async def test_accounts_that_cannot_be_read_leave_no_claimed_part_uncalled(world: World) -> None:
+    for contact in (ANA, BIA):
+        await world.permit(contact)
+    process = world.process()
+
+    async def another_arrives(message: OutgoingMessage) -> SendResult:
+        for to, account in ((ANA, world.account.id), (BIA, world.account.tenant)):
+            await process.accept(world.send(to=to, account=account))
+        process.registry.away = True
+        return await world.provider.take(message)
+
+    world.provider.plans.append(another_arrives)
+    await process.accept(world.send())
+    with pytest.raises(DependencyDown):
+        await process.work()
+
+    assert await world.states() == ["accepted", "accepted", "waiting"]

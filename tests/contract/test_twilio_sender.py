@@ -198,7 +198,7 @@ async def test_when_to_come_back_may_be_a_date(twilio: Twilio, sender: TwilioSen
 async def test_whatever_is_no_clear_answer_leaves_the_outcome_unknown(
     twilio: Twilio, sender: TwilioSender, status: int, body: object
 ) -> None:
-    twilio.answer = answering(body, status)
+    twilio.answer = answering(body, status, Location="/elsewhere")
 
     assert isinstance(await sender.create(ACCOUNT, MESSAGE), Unknown)
     assert len(twilio.asked) == 1

@@ -105,6 +105,9 @@ class Stack:
         self._exits.callback(server.end, signal.SIGKILL)
         self._servers[name] = server
 
+    def pid(self, name: str) -> int:
+        return self._servers[name].pid
+
     def wait_until_ready(self, name: str) -> None:
         self._servers[name].wait_until(lambda: self.readiness(name) == 200, seconds=60)
 

@@ -30,7 +30,7 @@ class AcceptSend:
         is_new = await self._database.transaction(store, tenant=event.tenant)
         log.info(
             "send accepted" if is_new else "send known",
-            message=str(event.payload.message),
+            message_id=str(event.payload.message),
             parts=len(texts),
         )
 

@@ -112,10 +112,11 @@ class ClaimParts:
         if run.accounts[part.account] is None:
             self._outcomes.fail(tx, part, Unanswered.REFUSED)
             return True
+        was_tried = part.claimed_at is not None  # only such a one can have been passed by
         reason = refusal(
             part,
             find_permission(tx, part.sender, part.recipient),
-            overtaken=is_overtaken(tx, part),
+            overtaken=was_tried and is_overtaken(tx, part),
             now=tx.now,
         )
         if reason is Unanswered.UNDER_REVIEW:

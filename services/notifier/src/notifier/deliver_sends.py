@@ -73,8 +73,10 @@ class DeliverSends:
             while self._has_time(run):
                 limit = self._settings.recipients_at_once - len(calls.in_air)
                 found = await self._look(run, limit) if limit else Round()
-                for part in found.claimed:
+                for part in found.claimed:  # before anything that may fail: they are claimed
                     calls.start(self._deliver(run, part))
+                for account in found.unknown:
+                    run.accounts[account] = await self._accounts.find(account)
                 wait = found.look_again_in
                 if not calls.in_air and (wait is None or wait > _PATIENCE):
                     break
@@ -89,10 +91,7 @@ class DeliverSends:
 
     async def _look(self, run: SenderRun, limit: int) -> Round:
         claim = partial(self._claims.claim, run=run, limit=limit)
-        found = await self._database.transaction(claim, tenant=run.job.tenant)
-        for account in found.unknown:
-            run.accounts[account] = await self._accounts.find(account)
-        return found
+        return await self._database.transaction(claim, tenant=run.job.tenant)
 
     async def _deliver(self, run: SenderRun, part: Part) -> None:
         with (

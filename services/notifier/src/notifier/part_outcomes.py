@@ -185,7 +185,7 @@ class PartOutcomes:
             self._metrics.sends.labels(outcome).inc()
             with bind(correlation=part.correlation_id, tenant=part.tenant_id):
                 say = getattr(log, _LEVELS.get(outcome, "info"))
-                say(event, part=str(part.id), message=str(part.send_id), **values)
+                say(event, part_id=str(part.id), message_id=str(part.send_id), **values)
 
         tx.after_commit(told)
 

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,7 +57,10 @@ class _Thread:
 
     async def run(self, work: Callable[[Transaction], T], tenant: Ulid | None) -> T:
         loop = asyncio.get_running_loop()
-        result, tx = await loop.run_in_executor(self._executor, self._transact, work, tenant)
+        seen = copy_context()  # what is logged and traced inside belongs to the caller's work
+        result, tx = await loop.run_in_executor(
+            self._executor, seen.run, self._transact, work, tenant
+        )
         for callback in tx.callbacks:
             callback()
         return result

@@ -1,0 +1,1 @@
+"""Measurements: each prints a figure beside a baseline that ran in the same minute."""
