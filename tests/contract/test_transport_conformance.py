@@ -4,8 +4,7 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
 from common.broker.retry import RetryPolicy
-from common.broker.transport import LARGEST_RECORD, Delivery, Revoked, Subscription, Transport
+from common.broker.transport import LARGEST_RECORD, Transport
 from common.database import Database, open_database
 from common.errors import DependencyDown, PermanentError
-from common.events import MESSAGES_RECEIVED, Event, Record, Topic, encode
+from common.events import MESSAGES_RECEIVED, Event, Record, encode
 from common.ids import new_id
 from common.observability.metrics import Metrics
 from common.settings import BrokerSettings
@@ -33,6 +32,7 @@ from common.testing.broker import (
     message,
     running,
 )
+from tests.contract.watched_transport import WatchedTransport
 
 WITHIN = 20.0  # seconds: a group of Kafka's takes its time to form
 
@@ -299,43 +299,6 @@ async def test_no_more_is_read_than_the_window_holds(
 
     assert handler.most_at_once == 2
     assert 2 < watched.most_held <= 8
-
-
-class WatchedTransport:
-    """Notes how many records were in the consumer's hands at most."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self.most_held = 0
-        self.publish = transport.publish
-        self.check = transport.check
-
-    @asynccontextmanager
-    async def subscribe(
-        self, group: str, topics: Sequence[Topic], revoked: Revoked
-    ) -> AsyncGenerator[Subscription]:
-        async with self._transport.subscribe(group, topics, revoked) as subscription:
-            yield WatchedSubscription(subscription, self)
-
-
-class WatchedSubscription:
-    def __init__(self, subscription: Subscription, transport: WatchedTransport) -> None:
-        self._subscription = subscription
-        self._transport = transport
-        self._held = 0
-
-    async def fetch(self, limit: int) -> Sequence[Delivery]:
-        deliveries = await self._subscription.fetch(limit)
-        self._held += len(deliveries)
-        self._transport.most_held = max(self._transport.most_held, self._held)
-        return deliveries
-
-    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        await self._subscription.acknowledge(deliveries)
-        self._held -= len(deliveries)
-
-    async def flush(self) -> None:
-        await self._subscription.flush()
 
 
 async def fetched(transport: Transport) -> Record:

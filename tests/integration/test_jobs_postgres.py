@@ -14,7 +14,7 @@ from common.database import Database, Transaction
 from common.database.doors import create_roles, door, door_access, tenant_policy
 from common.ids import Ulid, new_id
 from common.jobs import Job
-from common.jobs.schema import create_jobs
+from common.jobs.schema import create_jobs, replace_claim
 from common.testing import eventually
 from tests.contract.jobs.table import TENANT, JobsTable, Process, postgres_table
 from tests.servers.postgres import PostgresDatabase
@@ -23,6 +23,13 @@ from tests.unit.common.jobs.shop import Shop
 T = TypeVar("T")
 
 CLAIM = "select * from shop_jobs_claim('turn', 10, 4, '00000000-0000-0000-0000-000000000000', 30)"
+OLDER_CLAIM = """
+do $$ begin
+    drop function shop_jobs_claim(text, integer, integer, uuid, double precision);
+    create function shop_jobs_claim(text, integer, integer, uuid, double precision)
+    returns table (tenant uuid) language sql as 'select null::uuid';
+end $$
+"""
 SLEEP = text("select pg_sleep(30)")
 SLEEPERS = (
     "select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
@@ -85,7 +92,7 @@ async def test_a_serving_process_cannot_write_a_job_of_another_tenant(
             )
 
 
-async def test_the_claim_is_a_door_that_shows_ids_only(
+async def test_the_claim_is_a_door_that_shows_ids_and_numbers_only(
     table: JobsTable, serving: asyncpg.Connection
 ) -> None:
     await schedule(table)
@@ -99,7 +106,19 @@ async def test_the_claim_is_a_door_that_shows_ids_only(
         "claims",
         "correlation",
         "lane",
+        "late",
     }
+
+
+async def test_an_older_claim_is_replaced_and_stays_a_door(table: JobsTable) -> None:
+    await schedule(table)
+    owner = JobsTable(table.admin_url, table.admin_url)
+    await owner.execute(OLDER_CLAIM)
+
+    await owner.execute(*replace_claim("shop", "postgresql"))
+
+    async with table.opened() as database:
+        assert (await Process(database).claim_one()).late >= 0
     assert row["tenant"] == TENANT.to_uuid()
 
 

@@ -34,6 +34,7 @@ from common.testing.broker import (
     message,
     running,
 )
+from tests.contract.killed_consumer import kill_one_that_took_a_record_of
 from tests.servers.kafka import KafkaCluster
 
 PARTITIONS = 4
@@ -136,6 +137,20 @@ async def test_a_handler_that_outlasts_the_drain_is_cut_short_and_its_record_com
 
     assert handler.begun == [("+55111", "first"), ("+55111", "first"), ("+55111", "second")]
     assert handler.words_of("+55111") == ["first", "second"]
+
+
+async def test_what_a_killed_process_held_comes_again_when_its_session_is_over(
+    kafka_server: KafkaCluster, database: Database
+) -> None:
+    handler, settings = RememberingHandler(), settings_for(kafka_server)
+    async with open_transport(settings) as transport:
+        await publisher_on(transport).publish(message("+55111", "hello"))
+
+        await kill_one_that_took_a_record_of(settings.url)
+        async with running(engine_of(transport, handler, database)):
+            await eventually(lambda: handler.finished, within=WITHIN)
+
+    assert handler.finished == [("+55111", "hello")]
 
 
 async def test_a_consumer_pauses_while_the_broker_is_dead_and_goes_on_when_it_returns(

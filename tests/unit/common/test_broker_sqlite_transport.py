@@ -19,6 +19,7 @@ from common.events import MESSAGES_RECEIVED, Record, encode
 from common.testing import eventually
 from common.testing.broker import message
 from common.testing.switched_database import SwitchedDatabase
+from tests.contract.killed_consumer import kill_one_that_took_a_record_of
 
 LEASE = timedelta(seconds=30)
 TOPIC = MESSAGES_RECEIVED.name
@@ -79,6 +80,18 @@ async def test_a_lost_lease_returns_and_the_late_token_removes_nothing(
     assert [each.record_id for each in again] == [each.record_id for each in late]
     assert standing == 1
     assert await count(database) == 0
+
+
+async def test_what_a_killed_process_held_comes_again_when_its_lease_is_over(
+    url: str, transport: SqliteTransport
+) -> None:
+    await transport.publish(record("a"))
+
+    await kill_one_that_took_a_record_of(url)
+    async with subscribed(transport) as successor:
+        (again,) = await eventually(lambda: successor.fetch(1))
+
+    assert again.record.key == "a"
 
 
 async def test_leases_are_renewed_while_their_holder_lives(database: Database) -> None:
@@ -175,6 +188,22 @@ async def test_a_head_is_followed_by_the_next_of_its_key(transport: SqliteTransp
             await subscription.acknowledge(deliveries)
 
     assert seen == [["a", "b"], ["a"], ["a"]]
+
+
+async def test_a_mistake_while_leases_are_renewed_ends_the_reading(database: Database) -> None:
+    async def mistaken(_shards: Collection[str]) -> None:
+        raise KeyError("a mistake of ours")
+
+    transport = SqliteTransport(database, lease_seconds=0.05)
+    await transport.publish(record("a"))
+
+    async with transport.subscribe("processor", [MESSAGES_RECEIVED], mistaken) as subscription:
+        await subscription.fetch(1)
+        await database.transaction(lambda tx: tx.execute(text("delete from records")))
+        with pytest.raises(ExceptionGroup) as raised:
+            await eventually(lambda: subscription.fetch(1))
+
+    assert raised.value.subgroup(KeyError) is not None
 
 
 async def test_leases_that_cannot_be_renewed_are_told_and_renewed_later(

@@ -128,7 +128,8 @@ async def test_a_table_of_dead_letters_that_is_broken_stops_the_consumer_instead
         await eventually(lambda: dead_letters_in(database))
 
     assert reason is not None
-    assert reason.startswith("dead letters is away: OperationalError")
+    assert reason.startswith("the table of dead letters is away: ")
+    assert reason.endswith("no such table: processor_dead_letters")
 
 
 async def test_a_dead_letter_of_a_record_that_comes_again_is_one_row(

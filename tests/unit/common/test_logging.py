@@ -58,5 +58,33 @@ def test_a_librarys_warning_is_a_line_like_ours(output: io.StringIO) -> None:
     assert line["level"] == "warning"
 
 
+def test_an_exception_is_told_without_the_numbers_that_a_driver_quotes(
+    output: io.StringIO,
+) -> None:
+    fail_and_log(held=[{"to": "whatsapp:BR.13491"}])
+
+    assert "ValueError" in output.getvalue()
+    assert "5511999990001" not in output.getvalue()
+    assert "BR.13491" not in output.getvalue()
+
+
+def test_a_terminal_is_told_no_more_than_a_file(
+    output: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", output)  # pytest puts its own back before each test
+    configure(LogSettings(format="console"), "gateway")
+    fail_and_log()
+
+    assert "ValueError" in output.getvalue()
+    assert "5511999990001" not in output.getvalue()
+
+
+def fail_and_log(**values: object) -> None:
+    try:
+        int("Key (address)=(whatsapp:+5511999990001) already exists")
+    except ValueError:
+        structlog.get_logger().exception("record failed", **values)
+
+
 def test_the_event_itself_is_left_alone() -> None:
     assert redact(None, "info", {"event": "call +5511999990001"})["event"] == "call +5511999990001"

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
-from common.errors import StartError
+from common.errors import DependencyDown, StartError
 from common.runtime import Health, HttpServer, run_until_stopped
 from common.testing import eventually
 
@@ -82,6 +82,29 @@ async def test_a_taken_port_is_a_sentence() -> None:
 
         with pytest.raises(StartError, match=f"Port {port} .* choose another port"):
             HttpServer(Starlette(), host="127.0.0.1", port=port)
+
+
+async def test_a_dependency_that_is_away_is_missing_until_it_is_back() -> None:
+    health = Health(CollectorRegistry())
+    away = [DependencyDown("postgres", "connection refused")]
+
+    async def ask() -> None:
+        if away:
+            raise away[0]
+
+    health.add_dependency("database", ask)
+    before = await health.missing()
+    away.clear()
+
+    assert before == {"database": "postgres is away: connection refused"}
+    assert await health.missing() == {}
+
+
+async def test_a_dependency_that_does_not_answer_is_missing() -> None:
+    health = Health(CollectorRegistry())
+    health.add_dependency("broker", asyncio.Event().wait)  # pyright: ignore[reportArgumentType] - never ends
+
+    assert await health.missing() == {"broker": "no answer"}
 
 
 async def test_health_tells_what_is_missing_and_the_metrics() -> None:

@@ -66,6 +66,14 @@ def test_a_weak_secret_is_refused_outside_development(secret: str, environment: 
     assert secret not in str(refusal.value)
 
 
+def test_a_placeholder_as_the_password_of_an_address_is_refused_outside_development() -> None:
+    with pytest.raises(StartError, match="RECADO_DATABASE_URL"):
+        load(ExampleSettings, REQUIRED | {"RECADO_DATABASE_URL": "postgresql://a:password@host/b"})
+
+    url = "postgresql://a:wg7-Hq2@host/b"
+    assert load(ExampleSettings, REQUIRED | {"RECADO_DATABASE_URL": url}).database.url
+
+
 def test_a_weak_secret_is_allowed_in_development() -> None:
     environ = REQUIRED | {"RECADO_DOOR_KEY": "short", "RECADO_ENVIRONMENT": "development"}
 
@@ -74,7 +82,7 @@ def test_a_weak_secret_is_allowed_in_development() -> None:
 
 def test_a_lease_that_a_wait_for_the_database_outlasts_is_refused() -> None:
     with pytest.raises(StartError, match="RECADO_JOBS_LEASE_SECONDS to more than"):
-        load(ExampleSettings, REQUIRED | {"RECADO_JOBS_LEASE_SECONDS": "5"})
+        load(ExampleSettings, REQUIRED | {"RECADO_JOBS_LEASE_SECONDS": "10"})
 
 
 def test_settings_do_not_change_and_hide_their_secrets() -> None:

@@ -203,3 +203,10 @@ def test_bytes_that_are_no_utf_8_are_judged_as_they_came() -> None:
     form = parse(b"Body=%FF")
 
     assert is_signed(signature, urls=[b"https://h/x"], form=form, secrets=[TOKEN.encode()])
+
+
+def test_an_empty_secret_verifies_nothing() -> None:
+    form = [(b"Body", b"forged")]
+    forged = sign(b"https://here/", form, b"")
+
+    assert not is_signed(forged, urls=[b"https://here/"], form=form, secrets=[b""])

@@ -41,6 +41,14 @@ DISCONNECTED = Answer(400, "disconnected", "The form ended early.\n", _THEN_CLOS
 FAILED = Answer(500, "failed", "The webhook failed here; send it again.\n")
 UNAVAILABLE = Answer(503, "unavailable", "A dependency is away; send it again.\n")
 
+OUTCOMES = frozenset(
+    answer.outcome
+    for answer in (
+        *(ACCEPTED, MALFORMED, FORBIDDEN, NOT_FOUND, WRONG_METHOD, TOO_SLOW, TOO_LARGE),
+        *(WRONG_TYPE, HEADERS_TOO_LARGE, DISCONNECTED, FAILED, UNAVAILABLE),
+    )
+)
+
 
 class RefusedError(Exception):
     """The webhook is answered with `answer`; reason and details are for the log alone."""

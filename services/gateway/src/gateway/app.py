@@ -1,7 +1,5 @@
 """The composition root: what the gateway is made of."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
 import structlog
@@ -10,13 +8,10 @@ from starlette.types import ASGIApp
 
 from common.accounts import AccountRegistry, SecretCipher
 from common.broker.publisher import Publisher
-from common.errors import DependencyDown
 from common.runtime import HttpServer, Plumbing, open_plumbing, run_until_stopped
 from gateway.openapi import describe_webhooks
 from gateway.settings import GatewaySection, GatewaySettings
 from gateway.webhooks import Webhooks
-
-_CHECK_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -44,8 +39,8 @@ def make_gateway(settings: GatewaySection, plumbing: Plumbing, cipher: SecretCip
         ttl=settings.account_cache_seconds,
         patience=settings.account_read_seconds,
     )
-    plumbing.health.add("broker", _asking(plumbing.transport.check))
-    plumbing.health.add("accounts", _asking(registry.check))
+    plumbing.health.add_dependency("broker", plumbing.transport.check)
+    plumbing.health.add_dependency("accounts", registry.check)
     return Webhooks(
         settings,
         registry=registry,
@@ -63,17 +58,3 @@ def _pages() -> FastAPI:
     )
     describe_webhooks(pages)
     return pages
-
-
-def _asking(check: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[str | None]]:
-    async def answer() -> str | None:
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS):
-                await check()
-        except DependencyDown as down:
-            return str(down)
-        except TimeoutError:
-            return "no answer"
-        return None
-
-    return answer

@@ -20,23 +20,26 @@ from common.errors import DependencyDown
 from common.events import Event, Payload, topic_of
 from common.ids import Ulid, derived_id, new_id
 from common.observability import correlation
-from common.observability.metrics import Metrics
+from common.observability.metrics import Metrics, begin_at_zero
 from common.observability.tracing import tracer
 from gateway import answers, twilio_form
 from gateway.answers import Answer, RefusedError
-from gateway.request import PREFIX, Head, read_body, read_head
+from gateway.request import KINDS, PREFIX, Head, read_body, read_head
 from gateway.settings import GatewaySection
 from gateway.twilio_form import Fields, MalformedFormError
 from gateway.twilio_signature import Form, is_signed
 
 log = structlog.get_logger()
 
+_UNKNOWN = "unknown"
+"""The kind of a webhook that was refused before its path was read."""
+
 
 @dataclass(slots=True)
 class _Seen:
     """What became known of a webhook, for its log line."""
 
-    kind: str = "unknown"
+    kind: str = _UNKNOWN
     account: Ulid | None = None
     tenant: Ulid | None = None
     correlation: Ulid = field(default_factory=new_id)
@@ -61,6 +64,7 @@ class Webhooks:
         self._registry = registry
         self._publisher = publisher
         self._metrics = metrics
+        begin_at_zero(metrics.webhooks, [_UNKNOWN, *KINDS], answers.OUTCOMES)
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

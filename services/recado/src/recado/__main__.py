@@ -12,6 +12,7 @@ from common.errors import DependencyDown, StartError
 from recado import dev as development
 from recado import operator_verbs, reference
 from recado.development import development_secrets
+from recado.say import elsewhere, running
 from recado.say import say as write_and_wait
 from recado.settings import PROCESSES
 from recado.whereabouts import Whereabouts
@@ -32,9 +33,17 @@ def dev(
     simulator: Annotated[
         str | None, typer.Option(help="Address of a simulator that runs already.")
     ] = None,
+    host: Annotated[
+        str, typer.Option(help="Whoever reaches this address can write as any customer.")
+    ] = development.LOOPBACK,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where the simulator posts webhooks, if not straight here.")
+    ] = None,
 ) -> None:
     """Run everything in one process on SQLite, with a simulated Twilio and a phone."""
-    development.start(port=port, data=data, simulator_url=simulator)
+    development.start(
+        host=host, port=port, data=data, simulator_url=simulator, public_url=public_url
+    )
 
 
 @app.command()
@@ -46,10 +55,14 @@ def say(
     data: Data = Path("var"),
     within: Annotated[float, typer.Option(help="Seconds to wait for the reply.")] = 20.0,
     *,
+    simulator: Annotated[
+        str | None, typer.Option(help="Address of the simulator, where `data` is out of reach.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write as a customer through the running simulator, and print the reply."""
-    said = asyncio.run(write_and_wait(text, data=data, contact=contact, within=within))
+    place = elsewhere(simulator) if simulator else running(data)
+    said = asyncio.run(write_and_wait(text, place, contact=contact, within=within))
     if as_json:
         print(json.dumps({"replies": said.replies, "seconds": said.seconds}, ensure_ascii=False))
     for reply in () if as_json else said.replies:
@@ -69,9 +82,16 @@ def migrate() -> None:
 def add_tenant(
     name: str,
     language: Annotated[Literal["pt", "en"], typer.Option(help="Of its assistant.")] = "pt",
+    model: Annotated[
+        str | None, typer.Option(help="`provider:model` that answers, instead of the default.")
+    ] = None,
+    model_url: Annotated[
+        str | None, typer.Option(help="A server to ask instead of the provider's own.")
+    ] = None,
 ) -> None:
     """Add a tenant and print its id."""
-    print(asyncio.run(operator_verbs.add_tenant(name, language)))
+    added = operator_verbs.add_tenant(name, language, model=model, model_url=model_url)
+    print(asyncio.run(added))
 
 
 @accounts.command("add")

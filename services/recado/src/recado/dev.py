@@ -31,7 +31,7 @@ from recado.settings import DevelopmentSettings
 from recado.whereabouts import Whereabouts
 from simulator.app import PREFIXES, Simulator, open_simulator
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,30 @@ class Place:
     secrets: DevelopmentSecrets
     simulator_url: str | None
     """Of a simulator that runs elsewhere; None: it is one of the parts here."""
+    public_url: str | None = None
+    """Where webhooks are posted to, when that is not straight to this process."""
 
     @property
     def whereabouts(self) -> Whereabouts:
         """Return where everything answers."""
-        url = f"http://{HOST}:{self.server.port}"
-        return Whereabouts(url, self.simulator_url or url, self.data, self.secrets)
+        here = f"http://{LOOPBACK}:{self.server.port}"
+        return Whereabouts(
+            self.public_url or here,
+            self.simulator_url or here,
+            self.data,
+            self.secrets,
+            health_url=here,
+        )
 
 
-def start(*, port: int, data: Path, simulator_url: str | None) -> None:
+def start(
+    *, host: str, port: int, data: Path, simulator_url: str | None, public_url: str | None
+) -> None:
     """Run until a signal comes. Raises `StartError` first of all when the port is taken."""
     one_port = OnePort()
-    server = HttpServer(one_port, host=HOST, port=port)
-    place = Place(one_port, server, data.resolve(), development_secrets(data), simulator_url)
+    server = HttpServer(one_port, host=host, port=port)
+    made = development_secrets(data)
+    place = Place(one_port, server, data.resolve(), made, simulator_url, public_url)
     at = place.whereabouts
     defaults = development_variables(at.data, at.url, at.simulator_url, at.secrets)
     environ = defaults | {name: value for name, value in os.environ.items() if value}
@@ -79,7 +90,7 @@ async def run(place: Place, settings: DevelopmentSettings) -> None:
             senders=tuple(SENDERS),
         )
         gateway = make_gateway(settings.gateway, plumbing, cipher)
-        processor = make_processor(settings, plumbing)
+        processor = await stack.enter_async_context(make_processor(settings, plumbing))
         notifier = await stack.enter_async_context(make_notifier(settings, plumbing, cipher))
         simulator = await _simulator(place, settings, stack)
         _serve(place.port, plumbing, gateway, simulator)

@@ -11,8 +11,9 @@ from common.database import Database, open_database
 from common.errors import StartError
 from common.ids import Ulid, new_id, parse_id
 from common.settings import Environment, load
-from processor.add_account import AddAccount
+from processor.add_account import AddAccount, UnusableAccountError
 from processor.add_tenant import AddTenant
+from processor.assistant.choice import ModelChoice, checked_name, checked_url
 from processor.seed_sample import SeedSample
 from recado.development import SENDERS
 from recado.settings import OperatorSettings
@@ -30,11 +31,13 @@ async def migrate(settings: OperatorSettings | None = None) -> None:
     await upgrade(at.owner_url, WRITING_SERVICES)
 
 
-async def add_tenant(name: str, language: Literal["pt", "en"]) -> Ulid:
-    """Add a tenant under a new id."""
-    tenant = new_id()
+async def add_tenant(
+    name: str, language: Literal["pt", "en"], *, model: str | None, model_url: str | None
+) -> Ulid:
+    """Add a tenant under a new id; raises `StartError` for a model that there cannot be."""
+    tenant, choice = new_id(), _model(model, model_url)
     async with _owner(load(OperatorSettings)) as database:
-        await AddTenant(database)(tenant, name=name, language=language)
+        await AddTenant(database)(tenant, name=name, language=language, model=choice)
     return tenant
 
 
@@ -51,7 +54,10 @@ async def add_account(
         senders=tuple(senders),
     )
     async with _owner(settings) as database:
-        added = await AddAccount(database, SecretCipher.of(settings.secrets))(account)
+        try:
+            added = await AddAccount(database, SecretCipher.of(settings.secrets))(account)
+        except UnusableAccountError as error:
+            raise StartError(f"The account is not added: {error}.") from error
     if not added:
         raise StartError(f"The tenant has account {account_sid} already.")
     return account.id
@@ -85,3 +91,19 @@ def _tenant(text: str) -> Ulid:
         return parse_id(text)
     except ValueError as error:
         raise StartError(f"{text} is not a tenant's id; `recado tenants add` prints it.") from error
+
+
+def _model(name: str | None, url: str | None) -> ModelChoice | None:
+    if name is None:
+        if url is not None:
+            raise StartError("An address of a model needs the model: add --model.")
+        return None
+    # imported here, so that only who names a model loads its provider
+    from processor.assistant.model_clients import provider_of  # noqa: PLC0415
+
+    try:
+        choice = ModelChoice(checked_name(name), url and checked_url(url))
+    except ValueError as error:
+        raise StartError(f"{error}.") from error
+    provider_of(choice)
+    return choice

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from common.errors import StartError
+from recado.development import SENDERS
 
 _BETWEEN_PARTS = 0.6  # seconds without a further part, after which the reply is taken for whole
 
@@ -23,15 +24,33 @@ class Said:
     seconds: float
 
 
-async def say(text: str, *, data: Path, contact: str, within: float) -> Said:
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Whom to write to, and through which simulator."""
+
+    simulator_url: str
+    sender: str
+
+
+def running(data: Path) -> Correspondent:
+    """Return whom to write to at what runs in `data`; raises `StartError` when nothing does."""
+    facts = read_running(data)
+    return Correspondent(facts["simulator_url"], facts["sender"])
+
+
+def elsewhere(simulator_url: str) -> Correspondent:
+    """Return the sample business, as it is set up at a simulator on another machine."""
+    return Correspondent(simulator_url, SENDERS[0])
+
+
+async def say(text: str, to: Correspondent, *, contact: str, within: float) -> Said:
     """Write `text` as `contact` and wait for the reply; none in `within` seconds gives no replies.
 
-    Raises `StartError` when nothing runs there.
+    Raises `StartError` when the simulator does not answer, or does not know whom to write to.
     """
-    running = read_running(data)
-    async with aiohttp.ClientSession(running["simulator_url"]) as http:
+    async with aiohttp.ClientSession(to.simulator_url) as http:
         started = time.monotonic()
-        written = await _write(http, contact, running["sender"], text)
+        written = await _write(http, contact, to.sender, text)
         replies = await _replies(http, written, deadline=started + within)
         return Said(text, tuple(replies), time.monotonic() - started)
 

@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from common.errors import StartError
 from common.runtime import Health, HttpServer, run_until_stopped
+from common.settings import Environment
 from simulator.accept_message import AcceptMessage
 from simulator.bell import Bell
 from simulator.control import Control
@@ -40,6 +42,11 @@ class Simulator:
 
 async def run(settings: SimulatorSettings) -> None:
     """Serve until stopped; health on a port of its own."""
+    if settings.environment is not Environment.DEVELOPMENT:
+        raise StartError(
+            "The simulator lets anybody write as any customer: "
+            "it runs only with RECADO_ENVIRONMENT=development."
+        )
     health = Health(CollectorRegistry())
     at, pages = settings.simulator, settings.health
     async with open_simulator(at) as simulator:

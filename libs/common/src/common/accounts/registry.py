@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import RowMapping, func, literal, select, text
+from sqlalchemy import RowMapping, func, literal, select
 
 from common.accounts.channel_account import ChannelAccount, account_of
 from common.accounts.cipher import SecretCipher
 from common.accounts.models import CHANNEL_ACCOUNTS as _TABLE
-from common.database import Database, Transaction, UlidColumn
+from common.database import Database, Transaction, UlidColumn, ask_nothing
 from common.errors import DependencyDown
 from common.ids import Ulid
 
@@ -87,7 +87,7 @@ class AccountRegistry:
     async def check(self) -> None:
         """Raise `DependencyDown` when the database is away and no account is in memory."""
         if not self._known:
-            await self._in_time(self._database.read(_ask_nothing))
+            await self._in_time(self._database.read(ask_nothing))
 
     async def _read_once(self, account: Ulid) -> ChannelAccount | None:
         reading = self._reading.get(account)
@@ -148,7 +148,3 @@ def _tenant_of(tx: Transaction, account: Ulid) -> Ulid | None:
 def _row_of(tx: Transaction, account: Ulid) -> RowMapping | None:
     row = select(_TABLE).where(_TABLE.c.tenant_id == tx.tenant, _TABLE.c.id == account)
     return tx.execute(row).mappings().one_or_none()
-
-
-def _ask_nothing(tx: Transaction) -> None:
-    tx.execute(text("select 1"))

@@ -21,8 +21,6 @@ class Contiguous:
 
     def add(self, offset: int) -> None:
         """Take the next record."""
-        if self._position is None:
-            self._position = offset
         self._taken.append(offset)
 
     def finish(self, offset: int) -> None:
@@ -35,5 +33,5 @@ class Contiguous:
 
     @property
     def position(self) -> int | None:
-        """The offset to commit: everything before it is done. None while nothing was taken."""
+        """The offset to commit: everything before it is done. None until the first is done."""
         return self._position

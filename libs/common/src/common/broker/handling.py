@@ -107,7 +107,8 @@ class Handling:
             raise
         except Exception as error:
             # neither acknowledged nor dropped: the consumer stops over it until somebody mends it
-            raise DependencyDown("dead letters", f"{type(error).__name__}: {error}") from error
+            first_line = (str(error) or type(error).__name__).splitlines()[0]
+            raise DependencyDown("the table of dead letters", first_line) from error
         self._count(letter.record.topic, "dead-lettered")
         self._metrics.dead_letters.labels(letter.record.topic, letter.reason.value).inc()
         log.error(

@@ -62,16 +62,13 @@ class SqliteTransport:
         del group
         await self._prepare()
         names = [topic.name for topic in topics]
-        subscription = SqliteSubscription(self._database, names, self._lease)
+        subscription = SqliteSubscription(self._database, names, self._lease, revoked)
         self._subscriptions.add(subscription)
-        renewing = asyncio.create_task(subscription.keep_leases(revoked))
         try:
             yield subscription
         finally:
             self._subscriptions.remove(subscription)
-            renewing.cancel()
-            await asyncio.wait([renewing])
-            await subscription.release()
+            await subscription.close()
             for other in self._subscriptions:
                 other.news.set()
 
@@ -84,8 +81,10 @@ class SqliteTransport:
 class SqliteSubscription:
     """See `Subscription`."""
 
-    def __init__(self, database: Database, topics: Sequence[str], lease: timedelta) -> None:
-        """Read these topics."""
+    def __init__(
+        self, database: Database, topics: Sequence[str], lease: timedelta, revoked: Revoked
+    ) -> None:
+        """Read these topics; tell `revoked` what another process took from us."""
         self._database = database
         self._topics = topics
         self._lease = lease
@@ -94,9 +93,12 @@ class SqliteSubscription:
         self._busy = False
         self.news = asyncio.Event()
         """Set when this process changed what can be taken."""
+        self._renewing: asyncio.Task[None] = asyncio.create_task(self._keep_leases(revoked))
 
     async def fetch(self, limit: int) -> Sequence[Delivery]:
         """See `Subscription.fetch`. Looks without the right to write unless there was work."""
+        if self._renewing.done():
+            self._renewing.result()  # it ends only by a mistake of ours
         self.news.clear()
         if not self._busy and not await self._database.read(self._any_free):
             await wait_unless(self.news, random.uniform(0.1, 0.25))  # noqa: S311 - jitter
@@ -127,29 +129,31 @@ class SqliteSubscription:
     async def flush(self) -> None:
         """See `Subscription.flush`: nothing is kept back."""
 
-    async def keep_leases(self, revoked: Revoked) -> None:
-        """Renew what is held, for ever; tell what was lost to another process."""
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
-            try:
-                lost = await self._renew()
-            except DependencyDown as error:
-                log.warning("leases not renewed", cause=error.cause)
-                continue
-            if lost:
-                log.warning("leases lost", records=len(lost))
-                await revoked([delivery.shard for delivery in lost])
-
-    async def release(self) -> None:
+    async def close(self) -> None:
         """Give back at once what was not acknowledged; if that fails, the leases run out."""
 
         def give_back(tx: Transaction) -> None:
             sqlite_records.release(tx, self._holder)
 
+        self._renewing.cancel()
+        await asyncio.wait([self._renewing])
         try:
             await self._database.transaction(give_back)
         except DependencyDown as error:
             log.warning("leases not given back", cause=error.cause)
+
+    async def _keep_leases(self, revoked: Revoked) -> None:
+        async with asyncio.TaskGroup() as revoking:  # the other leases are renewed meanwhile
+            while True:
+                await asyncio.sleep(self._lease.total_seconds() / 3)
+                try:
+                    lost = await self._renew()
+                except DependencyDown as error:
+                    log.warning("leases not renewed", cause=error.cause)
+                    continue
+                if lost:
+                    log.warning("leases lost", records=len(lost))
+                    revoking.create_task(revoked([delivery.shard for delivery in lost]))
 
     async def _renew(self) -> list[Delivery]:
         claims = list(self._held)

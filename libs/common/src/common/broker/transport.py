@@ -4,10 +4,10 @@ A transport moves bytes and keeps them safe. What Recado promises (order per key
 letters, pauses, drains) is the engine's, and the same over every transport.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.errors import DependencyDown, PermanentError
 from common.events import Record, Topic
@@ -32,7 +32,7 @@ class Delivery:
     """What is given and taken away as one: a partition of Kafka, a leased key elsewhere."""
 
 
-Revoked = Callable[[Collection[str]], Awaitable[None]]
+Revoked = Callable[[Collection[str]], Coroutine[Any, Any, None]]
 """The engine's answer to shards being taken away.
 
 Returns once nothing of theirs is in a handler and what was finished was handed to `acknowledge`.

@@ -107,7 +107,9 @@ class Workers:
 
     def _probe(self) -> None:
         """Let the record that met the outage tell whether it is over."""
-        held = self._lanes.take() if self._tasks is not None else None
+        if self._tasks is None:
+            return
+        held = self._lanes.take()
         if held is None:
             self._outage.ends(_HANDLING)
             self.go_on()

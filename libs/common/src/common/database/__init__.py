@@ -6,7 +6,7 @@ can be run again, and no network call can hide inside it.
 
 from common.database.connect import Database, open_database
 from common.database.insert import insert_once
-from common.database.transaction import Transaction
+from common.database.transaction import Transaction, ask_nothing
 from common.database.types import JsonColumn, UlidColumn, UtcTimestamp
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Transaction",
     "UlidColumn",
     "UtcTimestamp",
+    "ask_nothing",
     "insert_once",
     "open_database",
 ]

@@ -27,7 +27,7 @@ def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngi
         pool_timeout=busy_seconds,
         connect_args={
             "timeout": busy_seconds,
-            "command_timeout": busy_seconds * 4,
+            "command_timeout": busy_seconds * 2,
             "server_settings": {
                 "application_name": "recado",
                 "lock_timeout": milliseconds,

@@ -57,10 +57,12 @@ class _Thread:
 
     async def run(self, work: Callable[[Transaction], T], tenant: Ulid | None) -> T:
         loop = asyncio.get_running_loop()
-        seen = copy_context()  # what is logged and traced inside belongs to the caller's work
-        result, tx = await loop.run_in_executor(
-            self._executor, seen.run, self._transact, work, tenant
-        )
+        context = copy_context()  # what is logged and traced inside belongs to the caller's work
+
+        def transact() -> tuple[T, Transaction]:
+            return context.run(self._transact, work, tenant)
+
+        result, tx = await loop.run_in_executor(self._executor, transact)
         for callback in tx.callbacks:
             callback()
         return result

@@ -43,3 +43,8 @@ class Transaction:
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the event loop once the rows are durable; never if they are not."""
         self.callbacks.append(callback)
+
+
+def ask_nothing(tx: Transaction) -> None:
+    """Find out whether the database answers, and nothing else."""
+    tx.execute(text("select 1"))

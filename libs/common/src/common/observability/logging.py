@@ -7,6 +7,8 @@ masked, and so is whatever looks like a number in any other value.
 import logging
 import re
 import sys
+from collections.abc import Sequence
+from typing import cast
 
 import orjson
 import structlog
@@ -29,7 +31,8 @@ _PRIVATE = frozenset(
         "media_url",
     )
 )
-_NUMBER = re.compile(r"\+\d{7,15}")
+_ADDRESS = re.compile(r"\+\d{7,15}|(?<=whatsapp:)[A-Z]{2}\.\w+")
+"""A phone number, or the id that WhatsApp gives in its place to those who hide theirs."""
 
 
 def configure(settings: LogSettings, service: str) -> None:
@@ -41,7 +44,6 @@ def configure(settings: LogSettings, service: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_trace,
-        redact,
     ]
     renderer = _for_people() if console else _for_machines()
     structlog.configure(
@@ -59,23 +61,35 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if name in _PRIVATE:
             event[name] = "***"
-        elif isinstance(value, str) and name != "event":
-            event[name] = _NUMBER.sub(_mask, value)
+        elif name != "event":
+            event[name] = _masked(value)
     return event
 
 
 def _for_people() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    as_text = structlog.processors.format_exc_info  # so that it is masked too
+    return [as_text, redact, structlog.dev.ConsoleRenderer()]
 
 
 def _for_machines() -> list[Processor]:
     # without local variables: they hold what contacts wrote
     frames = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-    return [frames, structlog.processors.JSONRenderer(_dumps)]
+    return [frames, redact, structlog.processors.JSONRenderer(_dumps)]
 
 
-def _mask(number: re.Match[str]) -> str:
-    return f"{number[0][:3]}***{number[0][-2:]}"
+def _masked(value: object) -> object:
+    """Mask addresses in texts and in whatever is nested, as an exception's frames are."""
+    if isinstance(value, str):
+        return _ADDRESS.sub(_mask, value)
+    if isinstance(value, dict):
+        return {name: _masked(each) for name, each in cast("dict[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_masked(each) for each in cast("Sequence[object]", value)]
+    return value
+
+
+def _mask(address: re.Match[str]) -> str:
+    return f"{address[0][:3]}***{address[0][-2:]}"
 
 
 def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

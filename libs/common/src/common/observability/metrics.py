@@ -1,10 +1,23 @@
 """Every metric of Recado, by name: base units, and no id or number as a label."""
 
+from collections.abc import Iterable
 from functools import partial
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0)
+"""Seconds that somebody waits for us, which are minutes when it goes wrong."""
+
+
+def begin_at_zero(counter: Counter, *values: Iterable[str]) -> None:
+    """Show a series for each combination of these label values, before anything was counted.
+
+    A series that appears with its first event has no rate of it.
+    """
+    for combination in product(*values):
+        counter.labels(*combination)
 
 
 class Metrics:
@@ -47,11 +60,24 @@ class Metrics:
         labels = ["service", "kind"]
         self.jobs_run = count("recado_jobs_run", "Claims by outcome.", [*labels, "outcome"])
         self.job_seconds = seconds("recado_job_seconds", "From claimed to settled.", labels)
+        self.job_late_seconds = seconds(
+            "recado_job_late_seconds", "From due to claimed.", labels, buckets=_WAITS
+        )
         self.leases_lost = count("recado_job_leases_lost", "Jobs taken from us.", labels)
 
     def _register_conversation(self) -> None:
         count, _, seconds = self._kinds()
         self.messages = count("recado_messages", "Inbound messages by outcome.", ["outcome"])
+        self.reply_seconds = seconds(
+            "recado_reply_seconds",
+            "From the first message that a reply answers to the reply as it is stored.",
+            buckets=_WAITS,
+        )
+        self.assistant_answers = count(
+            "recado_assistant_answers",
+            "What each assistant that was asked came to.",
+            ["assistant", "outcome"],
+        )
         self.sends = count("recado_sends", "Parts of replies by outcome at Twilio.", ["outcome"])
         self.provider_seconds = seconds(
             "recado_provider_seconds", "Calls to Twilio.", ["operation", "outcome"]

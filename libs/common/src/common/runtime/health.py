@@ -4,6 +4,7 @@ Liveness says that the event loop turns, and nothing else: a dependency that is 
 Kubernetes restart us. Readiness says what is missing, by name.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,6 +13,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from common.errors import DependencyDown
+
+_PATIENCE_SECONDS = 1.0
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns None when ready, else a few words on what is missing."""
@@ -33,6 +38,21 @@ class Health:
     def add(self, name: str, check: Check) -> None:
         """Ask `check` whenever readiness is asked for; it must answer within about a second."""
         self._checks[name] = check
+
+    def add_dependency(self, name: str, ask: Callable[[], Awaitable[None]]) -> None:
+        """Be unready while `ask` raises `DependencyDown`, or does not answer in a second."""
+
+        async def check() -> str | None:
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await ask()
+            except DependencyDown as down:
+                return str(down)
+            except TimeoutError:
+                return "no answer"
+            return None
+
+        self.add(name, check)
 
     def app(self) -> Starlette:
         """Make an app of the three pages alone, for a process that serves nothing else."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
@@ -33,10 +34,11 @@ def load(model: type[SettingsT], environ: Mapping[str, str] | None = None) -> Se
         settings = model.model_validate(values)
     except ValidationError as error:
         raise StartError("\n".join(_sentences(error))) from None
-    if settings.jobs.lease_seconds <= settings.database.busy_seconds:
+    longest_wait = 2 * settings.database.busy_seconds  # for a connection, then for a lock
+    if settings.jobs.lease_seconds <= longest_wait:
         raise StartError(
-            "Set RECADO_JOBS_LEASE_SECONDS to more than RECADO_DATABASE_BUSY_SECONDS "
-            f"({settings.database.busy_seconds:g}): a lease must outlast any wait for the database."
+            f"Set RECADO_JOBS_LEASE_SECONDS to more than {longest_wait:g}, twice "
+            "RECADO_DATABASE_BUSY_SECONDS: a lease must outlast any wait for the database."
         )
     if settings.environment is not Environment.DEVELOPMENT:
         _refuse_weak_secrets(settings)
@@ -55,13 +57,22 @@ def _sentences(error: ValidationError) -> Iterator[str]:
 def _refuse_weak_secrets(settings: Settings) -> None:
     for variable in variables(type(settings)):
         value: Any = reduce(getattr, variable.path, settings)
-        if isinstance(value, SecretStr) and not variable.name.endswith("_URL"):
-            weakness = _weakness(value.get_secret_value().lower())
+        if isinstance(value, SecretStr):
+            secret = value.get_secret_value()
+            is_url = variable.name.endswith("_URL")
+            weakness = _weakness_in_url(secret) if is_url else _weakness(secret.lower())
             if weakness:
                 raise StartError(
                     f"Set {variable.name} to a secret of your own: {weakness}, "
                     "which is refused outside development."
                 )
+
+
+def _weakness_in_url(url: str) -> str | None:
+    """Judge the password in an address; how long it must be is its server's to say."""
+    password = (urlsplit(url).password or "").lower()
+    looks = any(word in password for word in PLACEHOLDERS)
+    return "its password looks like a placeholder" if looks else None
 
 
 def _weakness(secret: str) -> str | None:

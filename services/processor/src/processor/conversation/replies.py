@@ -8,9 +8,15 @@ from processor.conversation.models import OUTBOUND, Conversation, Message, stora
 
 
 def reply_in(
-    conversation: Conversation, *, turn: Ulid, correlation: Ulid, text: str, now: datetime
+    conversation: Conversation,
+    *,
+    turn: Ulid,
+    correlation: Ulid,
+    text: str,
+    assistant: str,
+    now: datetime,
 ) -> Message:
-    """Write the conversation's next message."""
+    """Write the conversation's next message; it keeps which `assistant` wrote it."""
     return Message(
         tenant_id=conversation.tenant_id,
         id=new_id(),
@@ -21,7 +27,7 @@ def reply_in(
         correlation_id=correlation,
         text=storable(text),
         media=[],
-        attributes={},
+        attributes={"assistant": assistant},
         sent_at=now,
         stored_at=now,
         turn_id=turn,

@@ -82,7 +82,7 @@ def save(tx: Transaction, conversation: Conversation, step: Step, *, added: int 
             version=conversation.version + 1,
             next_seq=conversation.next_seq + added,
             active_at=tx.now if added else conversation.active_at,
-            closed_at=tx.now if step.state is State.CLOSED else None,
+            closed_at=conversation.closed_at or (tx.now if step.state is State.CLOSED else None),
         )
     )
     if saved.rowcount != 1:

@@ -56,6 +56,7 @@ class KafkaSubscription(ConsumerRebalanceListener):
         self._poll: asyncio.Task[tuple[int, Batches]] | None = None
         self._committing: asyncio.Task[None] = asyncio.create_task(self._commits.keep_committing())
         self._heard = time.monotonic()
+        self._mistake: Exception | None = None
 
     async def fetch(self, limit: int) -> Sequence[Delivery]:
         """See `Subscription.fetch`.
@@ -63,6 +64,7 @@ class KafkaSubscription(ConsumerRebalanceListener):
         The poll under it goes on when this returns empty-handed: a rebalance may hold it for long,
         and aiokafka loses count of its polls when one is cancelled.
         """
+        self._raise_mistakes()
         if self._commits.trouble is not None:
             raise DependencyDown("kafka", self._commits.trouble.cause)
         self._poll = self._poll or asyncio.create_task(self._read(limit))
@@ -100,16 +102,19 @@ class KafkaSubscription(ConsumerRebalanceListener):
     ) -> None:
         """Let the engine finish what it began, and commit that; aiokafka waits for us meanwhile.
 
-        It would only log what is raised here.
+        It would only log what is raised here; the next fetch raises it.
         """
         self._assignment += 1
         if revoked:
             log.info("partitions revoked", partitions=len(revoked))
-            await self._revoked([_shard(partition) for partition in revoked])
             try:
+                await self._revoked([_shard(partition) for partition in revoked])
                 await self._commits.commit()
             except DependencyDown as error:
                 log.warning("finished records will come again", cause=error.cause)
+            except Exception as mistake:
+                self._mistake = mistake
+                raise
         self._commits.forget()
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] - as above
@@ -117,6 +122,12 @@ class KafkaSubscription(ConsumerRebalanceListener):
     ) -> None:
         """Say so."""
         log.info("partitions assigned", partitions=len(assigned))
+
+    def _raise_mistakes(self) -> None:
+        if self._mistake is not None:
+            raise self._mistake
+        if self._committing.done():
+            self._committing.result()  # it ends only by a mistake of ours
 
     async def _read(self, limit: int) -> tuple[int, Batches]:
         self._hold_back_the_busy(limit)

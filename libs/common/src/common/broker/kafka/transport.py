@@ -30,6 +30,7 @@ _REQUEST_SECONDS = 40.0
 _NEVER_MILLISECONDS = 2**31 - 1
 _PARTITION_BYTES, _FETCH_BYTES = 262_144, 8_388_608
 _LEAVE_SECONDS = 10.0
+_CHECK_SECONDS = 2.0
 
 
 class KafkaTransport:
@@ -53,8 +54,11 @@ class KafkaTransport:
         await self._producer.send(self._name(record.topic), record)
 
     async def check(self) -> None:
-        """See `Transport.check`."""
-        await self._producer.check()
+        """See `Transport.check`: whether a broker answers, and our topics stand."""
+        with classified(self._address):
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self._prepare()
+                await self._producer.check()
 
     async def close(self) -> None:
         """Close the producer; subscriptions were left before."""
