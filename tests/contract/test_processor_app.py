@@ -48,10 +48,17 @@ async def running(components: Sequence[Component]) -> AsyncGenerator[None]:
             stop.set()
 
 
+@asynccontextmanager
+async def processing(plumbing: Plumbing) -> AsyncGenerator[None]:
+    settings = load(ProcessorSettings, QUICK)
+    async with make_processor(settings, plumbing) as components, running(components):
+        yield
+
+
 async def test_a_message_in_is_a_command_out(world: World, plumbing: Plumbing) -> None:
     message = world.message("oi, tudo bem?")
 
-    async with running(make_processor(load(ProcessorSettings, QUICK), plumbing)):
+    async with processing(plumbing):
         await world.transport.publish(encode(message))
         (command,) = await eventually(world.published)
 
@@ -79,17 +86,17 @@ async def test_news_of_a_reply_is_kept(world: World, plumbing: Plumbing) -> None
         delivered, source="notifier", tenant=world.tenant, correlation=new_id()
     )
 
-    async with running(make_processor(load(ProcessorSettings, QUICK), plumbing)):
+    async with processing(plumbing):
         await world.transport.publish(encode(event))
         await eventually(lambda: _knows(world, "delivered"))
 
 
 async def test_it_is_ready_once_it_consumes(plumbing: Plumbing) -> None:
-    components = make_processor(load(ProcessorSettings, QUICK), plumbing)
-    before = await plumbing.health.missing()
+    async with make_processor(load(ProcessorSettings, QUICK), plumbing) as components:
+        before = await plumbing.health.missing()
 
-    async with running(components):
-        await eventually(lambda: _is_ready(plumbing))
+        async with running(components):
+            await eventually(lambda: _is_ready(plumbing))
 
     assert before == {"processor": "not consuming"}
 
@@ -100,7 +107,7 @@ async def test_what_was_kept_of_a_stopped_process_is_published_by_the_next(
     await world.receive("oi")
     await world.run_turns()
 
-    async with running(make_processor(load(ProcessorSettings, QUICK), plumbing)):
+    async with processing(plumbing):
         (command,) = await eventually(world.published)
 
     assert command.payload.text == "oi"

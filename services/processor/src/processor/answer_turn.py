@@ -18,7 +18,7 @@ from common.database import Database, Transaction
 from common.events import Channel, Unanswered
 from common.ids import Ulid, parse_id
 from common.jobs import Job, Jobs
-from common.observability.metrics import Metrics
+from common.observability.metrics import Metrics, begin_at_zero
 from processor.assistant import Answer, Assistant, Said, TurnContext
 from processor.assistant.choice import chosen
 from processor.conversation import messages
@@ -49,6 +49,7 @@ class OpenTurn:
 
     context: TurnContext
     covers: tuple[Ulid, ...]
+    asked_at: datetime
     not_after: datetime
 
 
@@ -76,6 +77,7 @@ class AnswerTurn:
         self._outbox = outbox
         self._assistant = assistant
         self._metrics = metrics
+        begin_at_zero(metrics.messages, [REPLIED, *Unanswered])
         self._patience = patience
         self._pace = pace
 
@@ -124,6 +126,7 @@ class AnswerTurn:
                 turn=context.turn,
                 correlation=context.correlation,
                 text=answer.text or "",
+                assistant=answer.by,
                 now=tx.now,
             )
         self._settle(
@@ -135,7 +138,7 @@ class AnswerTurn:
             reply=reply and reply.id,
         )
         if reply is not None:
-            self._store(tx, conversation, step, reply, not_after=turn.not_after)
+            self._store(tx, conversation, step, reply, turn=turn)
         self._end(tx, job, conversation)
 
     def _answer_at(self, waiting: Sequence[Message], now: datetime) -> datetime:
@@ -184,7 +187,12 @@ class AnswerTurn:
             unanswered=tuple(message.text for message in waiting),
             model=chosen(tenant.model, tenant.model_url),
         )
-        return OpenTurn(context, _ids(waiting), waiting[-1].sent_at + self._pace.age)
+        return OpenTurn(
+            context,
+            _ids(waiting),
+            asked_at=waiting[0].sent_at,
+            not_after=waiting[-1].sent_at + self._pace.age,
+        )
 
     def _store(
         self,
@@ -193,14 +201,16 @@ class AnswerTurn:
         step: Step,
         reply: Message,
         *,
-        not_after: datetime,
+        turn: OpenTurn,
     ) -> None:
         """Put the reply in the conversation's order, and the command to send it in the key's."""
         messages.add(tx, reply)
         conversations.save(tx, conversation, step, added=1)
-        event = command_to_send(reply, conversation, not_after=not_after)
+        event = command_to_send(reply, conversation, not_after=turn.not_after)
         self._jobs.schedule(tx, PUBLISH, event.payload.key, correlation=event.correlation)
         self._outbox.append(tx, event)
+        waited = (tx.now - turn.asked_at).total_seconds()
+        tx.after_commit(partial(self._metrics.reply_seconds.observe, waited))
 
     def _settle(
         self,

@@ -1,25 +1,34 @@
 """The composition root: what the processor is made of."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
 
 from common.broker.dead_letters import DeadLetters
 from common.broker.engine import Engine
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
 from common.broker.retry import RetryPolicy
+from common.database import Database, ask_nothing
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED
 from common.jobs import JobRunner, Jobs
 from common.runtime import Component, HttpServer, Plumbing, open_plumbing, run_until_stopped
 from processor.advance_conversation import AdvanceConversation
 from processor.answer_turn import AnswerTurn, Pace
+from processor.assistant import Assistant
+from processor.assistant.falling_back import FallingBack
 from processor.assistant.knowledge_assistant import KnowledgeAssistant
+from processor.assistant.on_demand import OnDemand, ReadyModels
 from processor.conversation.rules import Patience
 from processor.give_up_turn import GiveUpTurn
 from processor.job_kinds import PUBLISH, TIMER, TURN
 from processor.publish_replies import PublishReplies
 from processor.receive_message import ReceiveMessage
 from processor.record_delivery import RecordDelivery
-from processor.settings import ProcessorSettings
+from processor.settings import ProcessorSection, ProcessorSettings
 
 SERVICE = "processor"
 
@@ -27,18 +36,63 @@ SERVICE = "processor"
 async def run_worker(settings: ProcessorSettings) -> None:
     """Consume and run jobs until stopped; health and metrics on a port of their own."""
     pages = settings.health
-    async with open_plumbing(settings) as plumbing:
+    async with (
+        open_plumbing(settings) as plumbing,
+        make_processor(settings, plumbing) as components,
+    ):
         watched = HttpServer(plumbing.health.app(), host=pages.host, port=pages.port)
-        await run_until_stopped(
-            watched, *make_processor(settings, plumbing), drain_seconds=settings.drain_seconds
-        )
+        await run_until_stopped(watched, *components, drain_seconds=settings.drain_seconds)
 
 
-def make_processor(settings: ProcessorSettings, plumbing: Plumbing) -> tuple[Component, Component]:
+@asynccontextmanager
+async def make_processor(
+    settings: ProcessorSettings, plumbing: Plumbing
+) -> AsyncGenerator[tuple[Component, Component]]:
     """Make the consumer and the job runner, and tell health what they need.
 
-    It opens nothing: the plumbing is the caller's, and must outlive them.
+    The plumbing is the caller's, and must outlive them. Raises `StartError` for a default model
+    that could never answer.
     """
+    async with open_assistant(settings.processor, plumbing) as assistant:
+        yield _components(settings, plumbing, assistant)
+
+
+@asynccontextmanager
+async def open_assistant(
+    settings: ProcessorSection, plumbing: Plumbing
+) -> AsyncGenerator[Assistant]:
+    """Make who answers, and close the connections of its models at the end."""
+    async with AsyncExitStack() as stack:
+        models = OnDemand(partial(_load_models, settings, plumbing.database, stack))
+        default = settings.default_model
+        if default is not None:
+            await models.ready(default)
+        knowledge = KnowledgeAssistant(plumbing.database)
+        yield FallingBack(models, knowledge, plumbing.metrics, default=default)
+
+
+async def _load_models(
+    settings: ProcessorSection, database: Database, stack: AsyncExitStack
+) -> ReadyModels:
+    # loaded only by who has a model, and in a thread: it takes seconds in which leases must go on
+    await asyncio.to_thread(import_module, "processor.assistant.model_assistant")
+    from processor.assistant.model_assistant import Bounds, open_model_assistant  # noqa: PLC0415
+
+    bounds = Bounds(
+        seconds=settings.model_seconds,
+        requests=settings.model_requests,
+        tool_calls=settings.model_tool_calls,
+        tokens=settings.model_tokens,
+        response_tokens=settings.model_response_tokens,
+    )
+    return await stack.enter_async_context(
+        open_model_assistant(database, settings.keys_of_models, bounds)
+    )
+
+
+def _components(
+    settings: ProcessorSettings, plumbing: Plumbing, assistant: Assistant
+) -> tuple[Component, Component]:
     jobs = Jobs(
         SERVICE,
         plumbing.database,
@@ -48,7 +102,8 @@ def make_processor(settings: ProcessorSettings, plumbing: Plumbing) -> tuple[Com
     )
     consumer = _make_consumer(settings, plumbing, jobs)
     plumbing.health.add(SERVICE, consumer.ready)
-    return consumer, _make_runner(settings, plumbing, jobs)
+    plumbing.health.add_dependency("database", partial(plumbing.database.read, ask_nothing))
+    return consumer, _make_runner(settings, plumbing, jobs, assistant)
 
 
 def _make_consumer(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) -> Engine:
@@ -73,13 +128,15 @@ def _make_consumer(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) 
     )
 
 
-def _make_runner(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) -> JobRunner:
+def _make_runner(
+    settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs, assistant: Assistant
+) -> JobRunner:
     outbox = Outbox(SERVICE)
     answer_turn = AnswerTurn(
         plumbing.database,
         jobs,
         outbox,
-        KnowledgeAssistant(plumbing.database),
+        assistant,
         plumbing.metrics,
         patience=_patience(settings),
         pace=_pace(settings),

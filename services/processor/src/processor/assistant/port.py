@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from common.events import Channel
 from common.ids import Ulid
+from processor.assistant.choice import ModelChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class TurnContext:
     """Before what is to be answered, oldest first."""
     unanswered: tuple[str, ...]
     """In order of arrival; never empty."""
+    model: ModelChoice | None = None
+    """The tenant's; None where it chose none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Answer:
     """None where there is nothing to say: the outcome is `nothing to answer` then."""
     documents: tuple[Ulid, ...] = ()
     """What the answer rests on."""
+    by: Literal["knowledge", "model"] = "knowledge"
+    """Who wrote it."""
 
 
 class Assistant(Protocol):

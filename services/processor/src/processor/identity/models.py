@@ -19,6 +19,10 @@ class Tenant(SQLModel, table=True):
     name: str
     language: str
     created_at: datetime = Field(sa_type=UtcTimestamp)
+    model: str | None = None
+    """`provider:model`; without one the deployment's default answers."""
+    model_url: str | None = None
+    """Of a server that is called instead of the provider's."""
 
 
 class Contact(SQLModel, table=True):
