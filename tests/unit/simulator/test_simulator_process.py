@@ -64,6 +64,7 @@ async def test_a_line_is_cut_and_not_answered(tmp_path: Path, business: Business
 async def running(folder: Path) -> AsyncGenerator[tuple[Process, aiohttp.ClientSession]]:
     """The simulator as a process of its own, ended at the end if it still runs."""
     environment = {
+        "RECADO_ENVIRONMENT": "development",
         "RECADO_SIMULATOR_FILE": str(folder / "simulator.db"),
         "RECADO_SIMULATOR_PORT": "0",
         "RECADO_HEALTH_PORT": "0",
@@ -82,3 +83,15 @@ async def running(folder: Path) -> AsyncGenerator[tuple[Process, aiohttp.ClientS
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_it_does_not_start_outside_development(tmp_path: Path) -> None:
+    environment = {"RECADO_ENVIRONMENT": "production", "RECADO_SIMULATOR_FILE": f"{tmp_path}/x.db"}
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "simulator"), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+
+    assert process.returncode == 2
+    assert b"RECADO_ENVIRONMENT=development" in told
