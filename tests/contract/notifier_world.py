@@ -21,7 +21,7 @@ from common.accounts import (
     SecretCipher,
     row_of,
 )
-from common.broker.outbox import Outbox
+from common.broker.outbox import Outbox, publish_key
 from common.database import Database, Transaction, insert_once, open_database
 from common.database.migrations import upgrade
 from common.events import Channel, DeliveryReported, Event, Payload, SendMessage, decode
@@ -65,8 +65,8 @@ QUICK = NotifierSection(
 )
 
 
-class KilledError(Exception):
-    """The process ended here."""
+class KilledError(BaseException):
+    """The process ended here: nothing in it handles that."""
 
 
 class KillableDatabase:
@@ -176,7 +176,7 @@ class Process:
         self.registry = SwitchedDatabase(world.database)
         accounts = AccountRegistry(self.registry, CIPHER, clock=lambda: next(clock))
         metrics = Metrics(CollectorRegistry())
-        outcomes = PartOutcomes(self.jobs, world.outbox, metrics, settings)
+        self.outcomes = outcomes = PartOutcomes(self.jobs, world.outbox, metrics, settings)
         self.accept = AcceptSend(self.database, self.jobs, part_length=settings.part_length)
         self.track = TrackDelivery(self.database, outcomes)
         self.deliver = DeliverSends(
@@ -198,6 +198,12 @@ class Process:
 
     async def claim(self, kind: str) -> Job | None:
         return next(iter(await self.jobs.claim(kind, 1)), None)
+
+    async def run_one(self, kind: str) -> None:
+        """Run the next job of this kind, which must be due."""
+        job = await self.claim(kind)
+        assert job is not None
+        await (self.deliver if kind == job_kinds.SENDER else self.reconcile)(job)
 
     async def work(self) -> None:
         """Run every job that is due, and those that become due by it, until none is."""
@@ -277,6 +283,11 @@ class World:
             payload, source="test", tenant=self.account.tenant, correlation=new_id()
         )
 
+    async def reseal(self, cipher: SecretCipher) -> None:
+        """Encrypt the account's secrets anew."""
+        sealed = update(CHANNEL_ACCOUNTS).values(row_of(self.account, cipher, datetime.now(UTC)))
+        await self.database.transaction(lambda tx: tx.execute(sealed), tenant=self.account.tenant)
+
     async def rotate_and_refuse(self, _message: OutgoingMessage) -> SendResult:
         """Refuse credentials that have just been replaced."""
         fresh = replace(self.account, auth_tokens=(SecretStr("b" * 32),))
@@ -300,16 +311,17 @@ class World:
 
     async def told(self, address: str = ANA) -> list[Payload]:
         """What `deliveries.updated` says of the recipient, in its order."""
-        key = f"{SENDER}|{address}"
+        key = publish_key(f"{SENDER}|{address}")
         rows = await self.read(lambda tx: self.outbox.pending(tx, key, 100))
         return [decode(row.record).payload for row in rows]
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self.database.read(work, tenant=self.account.tenant)
 
-    async def write(self, **values: object) -> None:
-        """Change every part by hand."""
-        statement = update(SEND_PARTS).values(**values)
+    async def write(self, part: Ulid | None = None, **values: object) -> None:
+        """Change one part by hand, or every one."""
+        chosen = [] if part is None else [SEND_PARTS.c.id == part]
+        statement = update(SEND_PARTS).where(*chosen).values(**values)
         await self.database.transaction(
             lambda tx: tx.execute(statement), tenant=self.account.tenant
         )

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Table, select, text
 
+from common.broker.dead_letters import DeadLetters
 from common.broker.memory_transport import MemoryTransport
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
@@ -123,7 +124,9 @@ class World:
 
     async def publish(self, job: Job, *, over: Transport | None = None) -> None:
         publisher = Publisher(over or self.transport, self.metrics)
-        publish = PublishReplies(self.database, self.jobs, Outbox("processor"), publisher)
+        dead_letters = DeadLetters("processor", self.database)
+        outbox = Outbox("processor")
+        publish = PublishReplies(self.database, self.jobs, outbox, publisher, dead_letters)
         await publish(job)
 
     async def publish_all(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
-from common.broker.outbox import Outbox, OutboxRow
+from common.broker.outbox import Outbox, OutboxRow, publish_key
 from common.broker.schema import create_dead_letters, create_outbox
 from common.broker.transport import LARGEST_RECORD
 from common.database import Database, Transaction, open_database
@@ -175,6 +175,26 @@ async def test_the_same_record_is_one_row_whatever_came_of_it_later(tables: Tabl
     assert sorted(row["attempts"] for row in await tables.rows("shop_dead_letters")) == [3, 3]
 
 
+async def test_what_follows_from_a_dead_letter_is_written_with_it_and_once(tables: Tables) -> None:
+    dead_letters, event = DeadLetters("shop", tables.database), message("+55111")
+    letter = dead_letter(tenant=TENANT)
+
+    for _ in range(2):
+        await dead_letters.record(letter, lambda tx: OUTBOX.append(tx, event))
+
+    assert len(await pending(tables, event)) == 1
+
+
+async def test_a_dead_letter_is_not_written_without_what_follows_from_it(tables: Tables) -> None:
+    def fail(_tx: Transaction) -> None:
+        raise RuntimeError("on second thought")
+
+    with pytest.raises(RuntimeError):
+        await DeadLetters("shop", tables.database).record(dead_letter(tenant=TENANT), fail)
+
+    assert await tables.rows("shop_dead_letters") == []
+
+
 async def test_a_record_that_could_not_be_decoded_needs_no_tenant(tables: Tables) -> None:
     dead_letters = DeadLetters("shop", tables.database)
     letter = dead_letter(tenant=None)
@@ -227,7 +247,7 @@ async def append(tables: Tables, event: Event[Any]) -> None:
 
 async def pending(tables: Tables, event: Event[Any], *, tenant: Ulid = TENANT) -> list[OutboxRow]:
     return await tables.database.read(
-        lambda tx: OUTBOX.pending(tx, event.payload.key, limit=10), tenant=tenant
+        lambda tx: OUTBOX.pending(tx, publish_key(event.payload.key), limit=10), tenant=tenant
     )
 
 

@@ -70,7 +70,7 @@ def answers(world: World) -> dict[tuple[str, str], float]:
     return {
         (sample.labels["assistant"], sample.labels["outcome"]): sample.value
         for sample in metric.samples
-        if sample.name == "recado_assistant_answers_total"
+        if sample.name == "recado_assistant_answers_total" and sample.value
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from common.events import Payload, SendAccepted, SendFailed, Unanswered
 from common.jobs import LeaseLostError
 from notifier.message_sender import OutgoingMessage, Refused, SendResult, Unknown
-from tests.contract.notifier_world import QUICK, World, new_world
+from tests.contract.notifier_world import QUICK, Process, World, new_world
 from tests.servers.postgres import PostgresDatabase
 
 PATIENT = QUICK.model_copy(update={"reconcile_first_seconds": 600.0})
@@ -116,6 +116,61 @@ async def test_two_that_could_be_it_are_left_to_a_person(world: World) -> None:
 
     assert await world.states() == ["needs_review"]
     assert len(world.provider.asked) == 1
+
+
+async def twins(world: World) -> Process:
+    """Two replies of the same words, both uncertain; the provider has the second only."""
+    process = world.process(QUICK.model_copy(update={"uncertain_blocks_seconds": 0.0}))
+    world.provider.plans.extend([world.provider.lose, world.provider.take_and_fall_silent])
+    await process.accept(world.send("Sim!"))
+    await process.accept(world.send("Sim!"))
+    await process.work()
+    return process
+
+
+async def test_a_listed_message_that_two_parts_could_be_is_taken_for_neither(
+    world: World,
+) -> None:
+    process = await twins(world)
+    waiting = await world.states()
+    _, second = await world.parts()
+
+    await process.track(world.report("sent", sid=world.provider.sid_of(second.id), part=second.id))
+    await world.let_time_pass()
+    await process.work()
+
+    assert waiting == ["uncertain", "uncertain"]
+    assert await world.states() == ["needs_review", "sent"]
+    assert len(world.provider.asked) == 2
+
+
+async def test_two_parts_that_no_callback_tells_apart_are_left_to_a_person(world: World) -> None:
+    process = await twins(world)
+
+    await world.write(claimed_at=datetime.now(UTC) - timedelta(hours=2))
+    await world.let_time_pass()
+    await process.work()
+
+    assert await world.states() == ["needs_review", "needs_review"]
+    assert len(world.provider.asked) == 2
+
+
+async def test_a_callback_takes_its_message_from_the_part_that_it_was_taken_for(
+    world: World,
+) -> None:
+    process = await twins(world)
+    first, second = await world.parts()
+    sid = world.provider.sid_of(second.id)
+    await world.write(first.id, provider_message_id=sid, state="accepted")
+
+    await process.track(world.report("delivered", sid=sid, part=second.id))
+
+    first, second = await world.parts()
+    assert (first.state, first.provider_message_id) == ("uncertain", None)
+    assert (second.state, second.provider_message_id) == ("delivered", sid)
+    assert {told.part for told in await world.told() if isinstance(told, SendAccepted)} == {
+        second.id
+    }
 
 
 async def test_an_equal_text_that_was_sent_before_is_not_taken_for_it(world: World) -> None:

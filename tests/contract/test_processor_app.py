@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from common.testing import eventually
 from processor.app import make_processor
 from processor.conversation.models import REPLY_DELIVERIES
 from processor.settings import ProcessorSettings
+from tests.contract.broken_transport import BrokenTransport
 from tests.contract.processor_world import BOTH, CONTACT, World, open_world
 
 QUICK = {
@@ -49,8 +51,8 @@ async def running(components: Sequence[Component]) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def processing(plumbing: Plumbing) -> AsyncGenerator[None]:
-    settings = load(ProcessorSettings, QUICK)
+async def processing(plumbing: Plumbing, **more: str) -> AsyncGenerator[None]:
+    settings = load(ProcessorSettings, QUICK | more)
     async with make_processor(settings, plumbing) as components, running(components):
         yield
 
@@ -109,6 +111,21 @@ async def test_what_was_kept_of_a_stopped_process_is_published_by_the_next(
 
     async with processing(plumbing):
         (command,) = await eventually(world.published)
+
+    assert command.payload.text == "oi"
+
+
+async def test_publishing_that_fails_is_tried_for_as_long_as_it_takes(
+    world: World, plumbing: Plumbing
+) -> None:
+    mistakes = [RuntimeError("a mistake of the client")] * 12
+    broken = BrokenTransport(lambda _: mistakes.pop() if mistakes else None)
+    world, plumbing = replace(world, transport=broken), replace(plumbing, transport=broken)
+    await world.receive("oi")
+    await world.run_turns()
+
+    async with processing(plumbing, RECADO_JOBS_RETRY_LONGEST_SECONDS="0.05"):
+        (command,) = await eventually(world.published, within=20)
 
     assert command.payload.text == "oi"
 

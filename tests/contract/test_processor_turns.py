@@ -195,3 +195,4 @@ async def test_what_a_turn_logs_and_counts_is_what_was_committed(world: World) -
     counted = world.metrics.registry.get_sample_value
     assert counted("recado_messages_total", {"outcome": "replied"}) == 1
     assert counted("recado_messages_total", {"outcome": "opted out"}) == 1
+    assert counted("recado_reply_seconds_count") == 1

@@ -182,6 +182,24 @@ async def test_when_to_come_back_may_be_a_date(twilio: Twilio, sender: TwilioSen
     assert timedelta(seconds=90) < result.retry_after <= timedelta(seconds=100)
 
 
+@pytest.mark.parametrize("header", ["999999999999999", "86400", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_nobody_is_waited_for_longer_than_an_hour(
+    twilio: Twilio, sender: TwilioSender, header: str
+) -> None:
+    twilio.answer = answering("", 429, **{"Retry-After": header})
+
+    assert await sender.create(ACCOUNT, MESSAGE) == Refused(429, None, timedelta(hours=1))
+
+
+@pytest.mark.parametrize("header", ["soon", "-5", "Mon, 23 Nov 2026 12:00:00 -0000", "1e400"])
+async def test_when_to_come_back_may_be_nonsense(
+    twilio: Twilio, sender: TwilioSender, header: str
+) -> None:
+    twilio.answer = answering("", 429, **{"Retry-After": header})
+
+    assert await sender.create(ACCOUNT, MESSAGE) == Refused(429, None, None)
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [

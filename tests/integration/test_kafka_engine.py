@@ -139,6 +139,34 @@ async def test_a_handler_that_outlasts_the_drain_is_cut_short_and_its_record_com
     assert handler.words_of("+55111") == ["first", "second"]
 
 
+async def test_a_member_that_loses_its_partitions_during_a_pause_reads_on_when_it_is_over(
+    kafka_server: KafkaCluster, database: Database
+) -> None:
+    away = True
+
+    async def need_it(_event: Event[Any]) -> None:
+        if away:
+            raise DependencyDown("postgres", "connection refused")
+
+    first, second = RememberingHandler(need_it), RememberingHandler(need_it)
+    contacts = [f"+5511{number}" for number in range(24)]
+    async with open_transport(settings_for(kafka_server)) as transport:
+        for contact in contacts:
+            await publisher_on(transport).publish(message(contact, "hello"))
+        engine = engine_of(transport, first, database)
+        async with running(engine):
+            await eventually(lambda: paused(engine), within=WITHIN)
+            async with running(engine_of(transport, second, database)):
+                await eventually(lambda: second.begun, within=WITHIN)
+                away = False
+                await eventually(
+                    lambda: len(first.finished + second.finished) >= len(contacts), within=WITHIN
+                )
+
+    assert {contact for contact, _ in first.finished + second.finished} == set(contacts)
+    assert first.finished
+
+
 async def test_what_a_killed_process_held_comes_again_when_its_session_is_over(
     kafka_server: KafkaCluster, database: Database
 ) -> None:

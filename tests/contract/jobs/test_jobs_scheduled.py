@@ -201,3 +201,14 @@ async def test_a_listener_is_told_when_an_ended_job_runs_again(process: Process)
         await process.again(job, due_in=60.0)
 
     assert told == [pytest.approx(60.0, abs=2)]
+
+
+async def test_a_claim_tells_how_late_it_is(process: Process, table: JobsTable) -> None:
+    await process.schedule("c1")
+    await table.make_due()
+    await process.schedule("c2")
+
+    late = {job.key: job.late for job in await process.claim()}
+
+    assert late["c1"] > HOUR
+    assert late["c2"] == pytest.approx(0.0, abs=5)

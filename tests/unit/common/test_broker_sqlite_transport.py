@@ -1,8 +1,9 @@
 """What only the sqlite transport does: leases, several processes on one file, quiet idling."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from common.broker import sqlite_records
 from common.broker.sqlite_transport import SqliteSubscription, SqliteTransport
 from common.broker.transport import Delivery
 from common.database import Database, Transaction, open_database
-from common.events import MESSAGES_RECEIVED, Record, encode
+from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Record, Topic, encode
 from common.testing import eventually
 from common.testing.broker import message
 from common.testing.switched_database import SwitchedDatabase
@@ -43,13 +44,16 @@ def transport(database: Database) -> SqliteTransport:
 
 @asynccontextmanager
 async def subscribed(
-    transport: SqliteTransport, revoked: list[str] | None = None
+    transport: SqliteTransport,
+    revoked: list[str] | None = None,
+    *,
+    topics: Sequence[Topic] = (MESSAGES_RECEIVED,),
 ) -> AsyncGenerator[SqliteSubscription]:
     async def note(shards: Collection[str]) -> None:
         if revoked is not None:
             revoked.extend(shards)
 
-    async with transport.subscribe("processor", [MESSAGES_RECEIVED], note) as subscription:
+    async with transport.subscribe("processor", topics, note) as subscription:
         yield subscription
 
 
@@ -188,6 +192,20 @@ async def test_a_head_is_followed_by_the_next_of_its_key(transport: SqliteTransp
             await subscription.acknowledge(deliveries)
 
     assert seen == [["a", "b"], ["a"], ["a"]]
+
+
+async def test_a_topic_that_fills_every_fetch_keeps_no_other_waiting(
+    transport: SqliteTransport,
+) -> None:
+    for number in range(6):
+        await transport.publish(record(f"{number}"))
+    await transport.publish(replace(record("a"), topic=DELIVERIES_UPDATED.name))
+
+    topics = [MESSAGES_RECEIVED, DELIVERIES_UPDATED]
+    async with subscribed(transport, topics=topics) as subscription:
+        taken = [*await subscription.fetch(2), *await subscription.fetch(2)]
+
+    assert [each.record.topic for each in taken] == [TOPIC, TOPIC, DELIVERIES_UPDATED.name, TOPIC]
 
 
 async def test_a_mistake_while_leases_are_renewed_ends_the_reading(database: Database) -> None:

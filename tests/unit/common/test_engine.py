@@ -25,6 +25,7 @@ from common.errors import DependencyDown, PermanentError
 from common.events import MESSAGES_RECEIVED, MESSAGES_SEND, Event, Topic
 from common.observability import tracing
 from common.observability.metrics import Metrics
+from common.runtime import run_until_stopped
 from common.testing import eventually
 from common.testing.broker import (
     IMPATIENT,
@@ -79,6 +80,7 @@ async def test_a_group_cannot_consume_the_topic_of_another(
             dead_letters=DeadLetters("processor", database),
             policy=IMPATIENT,
             metrics=Metrics(CollectorRegistry()),
+            drain_seconds=5.0,
         )
 
 
@@ -93,6 +95,29 @@ async def test_an_engine_is_not_ready_before_it_consumes_nor_after(
     after = await engine.ready()
 
     assert (before, after) == ("not consuming", "not consuming")
+
+
+async def test_a_handler_that_hangs_does_not_keep_the_consumer_past_the_process_drain(
+    transport: MemoryTransport,
+    publisher: Publisher,
+    database: Database,
+    logs: list[EventDict],
+) -> None:
+    async def hang(_event: Event[Any]) -> None:
+        await asyncio.Event().wait()
+
+    handler, stop = RememberingHandler(hang), asyncio.Event()
+    engine = engine_of(transport, handler, database, drain_seconds=1.0)
+    await publisher.publish(message("+55111", "hello"))
+
+    running = asyncio.create_task(run_until_stopped(engine, drain_seconds=1.0, stop=stop))
+    await eventually(lambda: handler.begun)
+    stop.set()
+    await running
+
+    told = [entry["event"] for entry in logs]
+    assert "handler cut short" in told
+    assert "drain cut short" not in told
 
 
 async def test_a_dead_letter_that_cannot_be_written_pauses_the_consumer_and_is_not_lost(
@@ -208,6 +233,8 @@ async def test_each_outcome_is_one_line_and_one_count(
     assert told == ["record failed"] * 3 + ["record dead-lettered", "record handled"]
     counted = [count_of(metrics, outcome) for outcome in ("failed", "dead-lettered", "handled")]
     assert counted == [2, 1, 1]
+    delays = "recado_record_delay_seconds_count"
+    assert metrics.registry.get_sample_value(delays, {"topic": "messages.received"}) == 1
 
 
 async def test_a_handler_that_cancels_itself_is_tried_again_like_any_failure(

@@ -3,15 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import chromium, install, kafka, kafka_jars, postgres
+from tests.servers import chromium, install, kafka, kafka_jars, postgres, prometheus
 from tests.servers.processes import ServerMissingError
 
 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No program on PATH, no Postgres, no jars and no address."""
-    for name in (postgres.ADDRESS, kafka.ADDRESS, chromium.ADDRESS, kafka_jars.GIVEN_BY):
-        monkeypatch.delenv(name, raising=False)
+    for module in (postgres, kafka, chromium, prometheus):
+        monkeypatch.delenv(module.ADDRESS, raising=False)
+    monkeypatch.delenv(kafka_jars.GIVEN_BY, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgres, "DEBIAN_FOLDER", tmp_path)
     monkeypatch.setattr(kafka_jars, "KEPT_IN", tmp_path / "kafka-libs")
@@ -24,6 +25,7 @@ def test_a_bare_machine_lacks_all_packages() -> None:
         "maven",
         "chromium",
         "libatomic1",
+        "prometheus",
     ]
 
 
@@ -31,7 +33,7 @@ def test_a_given_address_needs_no_package(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(postgres.ADDRESS, "postgresql://postgres@127.0.0.1/postgres")
     monkeypatch.setenv(kafka.ADDRESS, "127.0.0.1:9092")
 
-    assert list(install.missing_packages()) == ["chromium", "libatomic1"]
+    assert list(install.missing_packages()) == ["chromium", "libatomic1", "prometheus"]
 
 
 def test_whoever_may_not_install_is_told_the_exact_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,13 +44,19 @@ def test_whoever_may_not_install_is_told_the_exact_command(monkeypatch: pytest.M
 
     assert (
         "apt-get update && apt-get install -y --no-install-recommends "
-        "postgresql default-jre-headless maven chromium libatomic1"
+        "postgresql default-jre-headless maven chromium libatomic1 prometheus"
     ) in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "find",
-    [postgres.find_programs, kafka.find_java, kafka_jars.find_jars, chromium.find_chromium],
+    [
+        postgres.find_programs,
+        kafka.find_java,
+        kafka_jars.find_jars,
+        chromium.find_chromium,
+        prometheus.find_prometheus,
+    ],
 )
 def test_a_missing_server_is_an_error_that_says_what_to_run(find: object) -> None:
     assert callable(find)

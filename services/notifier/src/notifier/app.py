@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -12,14 +13,16 @@ from common.broker.engine import Engine
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
 from common.broker.retry import RetryPolicy
-from common.database import Database
+from common.database import Database, ask_nothing
 from common.errors import StartError
 from common.events import DELIVERIES_REPORTED, MESSAGES_SEND
-from common.jobs import JobHandler, JobRunner, Jobs
+from common.jobs import GivenUp, JobHandler, JobRunner, Jobs
 from common.runtime import Component, HttpServer, Plumbing, open_plumbing, run_until_stopped
 from notifier import job_kinds
 from notifier.accept_send import AcceptSend
 from notifier.deliver_sends import DeliverSends, longest_call
+from notifier.give_up_command import GiveUpCommand
+from notifier.give_up_sends import GiveUpReconcile, GiveUpSender
 from notifier.message_sender import MessageSender
 from notifier.part_outcomes import PartOutcomes
 from notifier.publish_deliveries import PublishDeliveries
@@ -77,25 +80,47 @@ def _components(
         database, jobs, outcomes, accounts=accounts, sender=sender, settings=at
     )
     publisher = Publisher(plumbing.transport, metrics)
+    dead_letters = DeadLetters(SERVICE, database)
     handlers: dict[str, JobHandler] = {
         job_kinds.SENDER: deliver,
         job_kinds.RECONCILE: reconcile,
-        job_kinds.PUBLISH: PublishDeliveries(database, jobs, outbox, publisher),
+        job_kinds.PUBLISH: PublishDeliveries(database, jobs, outbox, publisher, dead_letters),
     }
-    engine = Engine(
+    given_up: dict[str, GivenUp] = {
+        job_kinds.SENDER: GiveUpSender(jobs, outcomes),
+        job_kinds.RECONCILE: GiveUpReconcile(outcomes),
+    }
+    runner = JobRunner(
+        jobs, handlers, settings.jobs, metrics, given_up=given_up, endless=(job_kinds.PUBLISH,)
+    )
+    engine = _engine(settings, plumbing, jobs, outbox, outcomes)
+    plumbing.health.add(SERVICE, engine.ready)
+    plumbing.health.add_dependency("database", partial(database.read, ask_nothing))
+    return engine, runner
+
+
+def _engine(
+    settings: NotifierSettings,
+    plumbing: Plumbing,
+    jobs: Jobs,
+    outbox: Outbox,
+    outcomes: PartOutcomes,
+) -> Engine:
+    database = plumbing.database
+    return Engine(
         plumbing.transport,
         SERVICE,
         {
-            MESSAGES_SEND: AcceptSend(database, jobs, part_length=at.part_length),
+            MESSAGES_SEND: AcceptSend(database, jobs, part_length=settings.notifier.part_length),
             DELIVERIES_REPORTED: TrackDelivery(database, outcomes),
         },
+        given_up={MESSAGES_SEND: GiveUpCommand(jobs, outbox)},
         dead_letters=DeadLetters(SERVICE, database),
         policy=RetryPolicy.of(settings.broker),
-        metrics=metrics,
+        metrics=plumbing.metrics,
+        drain_seconds=settings.drain_seconds,
         concurrency=settings.broker.concurrency,
     )
-    plumbing.health.add("notifier", engine.ready)
-    return engine, JobRunner(jobs, handlers, settings.jobs, metrics)
 
 
 def _jobs(settings: NotifierSettings, database: Database) -> Jobs:

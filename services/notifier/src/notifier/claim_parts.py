@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from common.accounts import ChannelAccount, find_permission
 from common.database import Transaction
+from common.errors import DependencyDown
 from common.events import Channel, Unanswered
 from common.ids import Ulid
 from common.jobs import Job, Jobs
@@ -73,7 +74,7 @@ class ClaimParts:
             for part in page:
                 if len(this.claimed) == limit:
                     break
-                if wait := self._consider(tx, run, part, this):
+                if wait := self._consider_alone(tx, run, part, this):
                     this.wait(wait)
                     break
         self._jobs.hold(tx, run.job)
@@ -86,6 +87,21 @@ class ClaimParts:
             return None
         bucket = run.bucket.wait(tx.now) if run.bucket else NOW
         return max(page[0].not_before - tx.now, self._held_back(tx, run.job), bucket, NOW)
+
+    def _consider_alone(
+        self, tx: Transaction, run: SenderRun, part: Part, this: Round
+    ) -> timedelta | None:
+        """See `_consider`; what goes wrong over one part keeps no other recipient waiting."""
+        try:
+            return self._consider(tx, run, part, this)
+        except DependencyDown:
+            raise
+        except Exception as error:
+            if part.state is not PartState.WAITING:
+                raise
+            self._outcomes.stumble(tx, part, error)
+            this.wait(NOW)
+            return None
 
     def _consider(
         self, tx: Transaction, run: SenderRun, part: Part, this: Round

@@ -12,10 +12,12 @@ from opentelemetry.trace import SpanKind
 
 from common.accounts import AccountRegistry
 from common.database import Database, Transaction
+from common.errors import DependencyDown
 from common.ids import Ulid
 from common.jobs import Job, Jobs
 from common.observability.correlation import bind
 from common.observability.tracing import tracer
+from notifier.channel_accounts import opened
 from notifier.claim_parts import ClaimParts, Round, SenderRun
 from notifier.flights import flights
 from notifier.message_sender import (
@@ -25,8 +27,9 @@ from notifier.message_sender import (
     OutgoingMessage,
     Refused,
     SendResult,
+    Unknown,
 )
-from notifier.part_outcomes import PartOutcomes
+from notifier.part_outcomes import PartOutcomes, tell_mistake
 from notifier.sends.error_catalogue import Retry, meaning, rate_code
 from notifier.sends.part import Part
 from notifier.sends.repository import find_part
@@ -76,7 +79,7 @@ class DeliverSends:
                 for part in found.claimed:  # before anything that may fail: they are claimed
                     calls.start(self._deliver(run, part))
                 for account in found.unknown:
-                    run.accounts[account] = await self._accounts.find(account)
+                    run.accounts[account] = await opened(self._accounts.find(account), account)
                 wait = found.look_again_in
                 if not calls.in_air and (wait is None or wait > _PATIENCE):
                     break
@@ -98,12 +101,20 @@ class DeliverSends:
             tracer().start_as_current_span("send part", kind=SpanKind.CLIENT),
             bind(correlation=part.correlation_id, tenant=part.tenant_id),
         ):
-            result = await self._call(run, part)
-            record = partial(self._record, part_id=part.id, token=run.job.token, result=result)
-            await self._database.transaction(record, tenant=part.tenant_id)
+            try:
+                await self._settle(run, part, await self._call(run, part))
+            except DependencyDown:
+                raise
+            except Exception as error:  # noqa: BLE001 - no other recipient is to wait for it
+                tell_mistake(part, error)
+                await self._settle(run, part, Unknown(type(error).__name__))
+
+    async def _settle(self, run: SenderRun, part: Part, result: SendResult) -> None:
+        record = partial(self._record, part_id=part.id, token=run.job.token, result=result)
+        await self._database.transaction(record, tenant=part.tenant_id)
 
     async def _call(self, run: SenderRun, part: Part) -> SendResult:
-        account = run.accounts[part.account]
+        account = run.accounts.get(part.account)
         if account is None or run.job.held_for() <= self._longest_call:
             return NotSent("the lease would not outlast the call")
         message = OutgoingMessage(
@@ -115,7 +126,12 @@ class DeliverSends:
         )
         result = await self._sender.create(account, message)
         if isinstance(result, Refused) and result.http_status == _UNAUTHORIZED:
-            run.accounts[part.account] = fresh = await self._accounts.refresh(part.account)
+            try:
+                fresh = await opened(self._accounts.refresh(part.account), part.account)
+            except DependencyDown as error:
+                run.accounts.pop(part.account, None)  # the next look reads it, or waits for it
+                return NotSent(error.cause)
+            run.accounts[part.account] = fresh
             if fresh != account:
                 return NotSent("the account has other credentials now")
         return result

@@ -7,6 +7,6 @@ SENDER: Final = "sender"
 RECONCILE: Final = "reconcile"
 """Key: the part. What became of a send of unknown outcome."""
 PUBLISH: Final = "publish"
-"""Key: the broker's key. What the outbox holds of it, in sequence."""
+"""Key: an id of the broker's key. What the outbox holds of it, in sequence."""
 
 ALL: Final = (SENDER, RECONCILE, PUBLISH)

@@ -5,27 +5,33 @@ written: parts, then `publish`, then `reconcile` and `sender`, so that no two tr
 each other in a circle.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from common.broker.outbox import Outbox
+from common.broker.outbox import Outbox, publish_key
 from common.database import Transaction
 from common.events import Event, Payload, SendAccepted, SendDelivered, SendFailed, Unanswered
 from common.ids import derived_id
 from common.jobs import Jobs
+from common.jobs.policy import reason_of, stack_of
 from common.observability.correlation import bind
-from common.observability.metrics import Metrics
+from common.observability.metrics import Metrics, begin_at_zero
 from notifier import job_kinds
 from notifier.sends import error_catalogue
 from notifier.sends.part import Part
-from notifier.sends.repository import change
+from notifier.sends.repository import change, find_part_by_provider_id
 from notifier.sends.statuses import PartState, Statuses, merge, standing
 from notifier.settings import NotifierSection
 
 SOURCE = "notifier"
 
+_COUNTED = (
+    *("accepted", "sent", "delivered", "read", "failed"),
+    *("postponed", "uncertain", "resent", "doubled", "conflict"),
+)
 _LEVELS = {"doubled": "error", "conflict": "warning", "failed": "warning", "uncertain": "warning"}
 
 log = structlog.get_logger()
@@ -42,6 +48,7 @@ class PartOutcomes:
         self._outbox = outbox
         self._metrics = metrics
         self._settings = settings
+        begin_at_zero(metrics.sends, _COUNTED)
 
     def learn(
         self,
@@ -50,8 +57,16 @@ class PartOutcomes:
         provider_message_id: str,
         statuses: Statuses,
         error_code: int | None = None,
+        *,
+        is_guess: bool = False,
     ) -> None:
-        """Take what the provider says of the part, from whichever source and in whatever order."""
+        """Take what the provider says of the part, from whichever source and in whatever order.
+
+        A message that another part is known by was taken for that one by mistake, and is this
+        part's; unless this `is_guess`, which must not name such a message.
+        """
+        if not is_guess and part.provider_message_id != provider_message_id:
+            part, statuses = self._put_right(tx, part, provider_message_id, statuses)
         if part.provider_message_id not in (None, provider_message_id):
             self._tell(tx, part, "doubled", "part sent twice", other=provider_message_id)
             return
@@ -81,6 +96,36 @@ class PartOutcomes:
         elif now.state not in (part.state, PartState.ACCEPTED, PartState.FAILED):
             self._moved(tx, part, now.status)
         self._let_others_go_on(tx, part)
+
+    def _put_right(
+        self, tx: Transaction, part: Part, provider_message_id: str, statuses: Statuses
+    ) -> tuple[Part, Statuses]:
+        """Take the message from the part that it was taken for, with all that is known of it."""
+        mistaken = find_part_by_provider_id(tx, part.account, provider_message_id, lock=True)
+        if mistaken is None:
+            return part, statuses
+        change(
+            tx,
+            mistaken,
+            provider_message_id=None,
+            statuses={},
+            conflict=False,
+            looks=0,
+            reason=None,
+            error_code=None,
+        )
+        self.doubt(tx, mistaken, "its message is another part's")
+        bare = replace(part, provider_message_id=None, statuses={})
+        return bare, merge(mistaken.statuses, statuses)
+
+    def stumble(self, tx: Transaction, part: Part, error: Exception) -> None:
+        """Let a part wait that we fail over before it was handed to anybody; in the end fail it."""
+        waited = tx.now - part.accepted_at
+        tell_mistake(part, error)
+        if waited > timedelta(seconds=self._settings.reconcile_limit_seconds):
+            self.fail(tx, part, Unanswered.DEAD_LETTERED)
+        else:
+            self.postpone(tx, part, self._settings.retry_delay(waited))
 
     def fail(
         self, tx: Transaction, part: Part, reason: Unanswered, error_code: int | None = None
@@ -173,7 +218,8 @@ class PartOutcomes:
             correlation=part.correlation_id,
             event_id=derived_id(payload.type, str(part.id), detail),
         )
-        self._jobs.schedule(tx, job_kinds.PUBLISH, payload.key, correlation=part.correlation_id)
+        publish = publish_key(payload.key)
+        self._jobs.schedule(tx, job_kinds.PUBLISH, publish, correlation=part.correlation_id)
         self._outbox.append(tx, event)
 
     def _tell(
@@ -188,6 +234,16 @@ class PartOutcomes:
                 say(event, part_id=str(part.id), message_id=str(part.send_id), **values)
 
         tx.after_commit(told)
+
+
+def tell_mistake(part: Part, error: Exception) -> None:
+    """Log what went wrong over one part that neither the provider nor the network explains."""
+    log.error(
+        "part not understood",
+        part_id=str(part.id),
+        reason=reason_of(error),
+        stack=stack_of(error),
+    )
 
 
 def _about(tx: Transaction, part: Part) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 Most resolve by themselves, by the first callback, before this looks. What is left is looked for in
 the provider's list, twice, since the list may lag; then it is sent once more, or left to a person.
+A list tells messages apart by their words only, so it cannot tell two parts of the same words.
 """
 
 from datetime import timedelta
@@ -12,11 +13,12 @@ from common.accounts import AccountRegistry
 from common.database import Database, Transaction
 from common.ids import parse_id
 from common.jobs import Job, Jobs
+from notifier.channel_accounts import opened
 from notifier.message_sender import ListedMessage, ListResult, MessageSender, NotSent
 from notifier.part_outcomes import PartOutcomes
-from notifier.sends.matching import candidates
+from notifier.sends.matching import candidates, have_same_words
 from notifier.sends.part import Part
-from notifier.sends.repository import bound_ids, change, find_part
+from notifier.sends.repository import bound_ids, change, find_part, texts_maybe_sent
 from notifier.sends.statuses import PartState, reported
 from notifier.settings import NotifierSection
 
@@ -55,7 +57,7 @@ class ReconcileSends:
         await self._database.transaction(conclude, tenant=job.tenant)
 
     async def _list(self, part: Part) -> ListResult:
-        account = await self._accounts.find(part.account)
+        account = await opened(self._accounts.find(part.account), part.account)
         if account is None:
             return NotSent("the channel account is gone")
         return await self._sender.list_messages(account, part.sender, part.recipient)
@@ -67,7 +69,7 @@ class ReconcileSends:
         elif isinstance(listed, tuple):
             wait = self._compare(tx, part, listed)
         else:
-            wait = self._without_list(tx, part)
+            wait = self._wait_for_callback(tx, part, "the provider gave no list")
         if wait is None:
             self._jobs.done(tx, job)
         else:
@@ -83,11 +85,17 @@ class ReconcileSends:
             since=part.claimed_at or part.accepted_at,
             bound=bound_ids(tx, part.account, [message.provider_message_id for message in listed]),
         )
+        if found and _has_twin(tx, part):
+            return self._wait_for_callback(tx, part, "another part has the same words")
         if len(found) == 1:
             (message,) = found
-            statuses = reported(message.status, tx.now)
             self._outcomes.learn(
-                tx, part, message.provider_message_id, statuses, message.error_code
+                tx,
+                part,
+                message.provider_message_id,
+                reported(message.status, tx.now),
+                message.error_code,
+                is_guess=True,
             )
         elif found:
             self._outcomes.give_up(tx, part, "several messages like it are listed")
@@ -100,9 +108,13 @@ class ReconcileSends:
             self._outcomes.send_again(tx, part)  # unless a later part was sent: see `claim_parts`
         return None
 
-    def _without_list(self, tx: Transaction, part: Part) -> timedelta | None:
+    def _wait_for_callback(self, tx: Transaction, part: Part, why: str) -> timedelta | None:
         lasted = tx.now - (part.claimed_at or part.accepted_at)
         if lasted > timedelta(seconds=self._settings.reconcile_limit_seconds):
-            self._outcomes.give_up(tx, part, "the provider gave no list")
+            self._outcomes.give_up(tx, part, why)
             return None
         return self._settings.retry_delay(lasted)
+
+
+def _has_twin(tx: Transaction, part: Part) -> bool:
+    return any(have_same_words(text, part.text) for text in texts_maybe_sent(tx, part))

@@ -19,6 +19,7 @@ from yarl import URL
 
 _OK = 200
 _REDIRECTION = 300
+_LONGEST_REST = timedelta(hours=1)
 
 
 class ErrorAnswerError(Exception):
@@ -102,11 +103,12 @@ def _code(body: dict[str, Any] | None) -> int | None:
 
 
 def _retry_after(headers: "CIMultiDictProxy[str]") -> timedelta | None:
-    """Read seconds or a date (RFC 9110, 10.2.3)."""
+    """Read seconds or a date (RFC 9110, 10.2.3), up to an hour: whoever wrote it may be wrong."""
     value = headers.get("Retry-After", "")
     if value.isdecimal():
-        return timedelta(seconds=int(value))
+        return timedelta(seconds=min(float(value), _LONGEST_REST.total_seconds()))
     try:
-        return max(timedelta(0), parsedate_to_datetime(value) - datetime.now(UTC))
-    except (ValueError, TypeError):
+        rest = parsedate_to_datetime(value) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(timedelta(0), rest), _LONGEST_REST)

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from common.accounts import find_permission
-from common.broker.outbox import Outbox
+from common.broker.outbox import Outbox, publish_key
 from common.database import Database, Transaction
 from common.events import Channel, Unanswered
 from common.ids import Ulid, parse_id
@@ -207,7 +207,8 @@ class AnswerTurn:
         messages.add(tx, reply)
         conversations.save(tx, conversation, step, added=1)
         event = command_to_send(reply, conversation, not_after=turn.not_after)
-        self._jobs.schedule(tx, PUBLISH, event.payload.key, correlation=event.correlation)
+        publish = publish_key(event.payload.key)
+        self._jobs.schedule(tx, PUBLISH, publish, correlation=event.correlation)
         self._outbox.append(tx, event)
         waited = (tx.now - turn.asked_at).total_seconds()
         tx.after_commit(partial(self._metrics.reply_seconds.observe, waited))

@@ -124,6 +124,7 @@ def _make_consumer(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) 
         dead_letters=DeadLetters(SERVICE, plumbing.database),
         policy=RetryPolicy.of(settings.broker),
         metrics=plumbing.metrics,
+        drain_seconds=settings.drain_seconds,
         concurrency=settings.broker.concurrency,
     )
 
@@ -142,13 +143,16 @@ def _make_runner(
         pace=_pace(settings),
     )
     publisher = Publisher(plumbing.transport, plumbing.metrics)
+    dead_letters = DeadLetters(SERVICE, plumbing.database)
     handlers = {
         TURN: answer_turn,
-        PUBLISH: PublishReplies(plumbing.database, jobs, outbox, publisher),
+        PUBLISH: PublishReplies(plumbing.database, jobs, outbox, publisher, dead_letters),
         TIMER: AdvanceConversation(plumbing.database, jobs, patience=_patience(settings)),
     }
     given_up = {TURN: GiveUpTurn(plumbing.metrics, patience=_patience(settings))}
-    return JobRunner(jobs, handlers, settings.jobs, plumbing.metrics, given_up=given_up)
+    return JobRunner(
+        jobs, handlers, settings.jobs, plumbing.metrics, given_up=given_up, endless=(PUBLISH,)
+    )
 
 
 def _patience(settings: ProcessorSettings) -> Patience:

@@ -3,6 +3,6 @@
 TURN = "turn"
 """Key: the conversation. One answer to all that is unanswered."""
 PUBLISH = "publish"
-"""Key: the broker's key. What the outbox holds of it, in sequence."""
+"""Key: an id of the broker's key. What the outbox holds of it, in sequence."""
 TIMER = "timer"
 """Key: the conversation. What silence makes of it."""

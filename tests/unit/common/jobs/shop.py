@@ -1,12 +1,12 @@
 """A process that runs jobs with the handlers that a test gives it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
-from common.jobs import Job, JobHandler, JobRunner, Outcome
+from common.jobs import GivenUp, Job, JobHandler, JobRunner, Outcome
 from common.observability.metrics import Metrics
 from common.settings import JobSettings
 from tests.contract.jobs.table import JobsTable, Process
@@ -22,11 +22,20 @@ class Shop:
         self.table = table
         self.registry = CollectorRegistry()
         self.seen: list[Job] = []
+        self.given_up: dict[str, GivenUp] = {}
+        self.endless: Collection[str] = ()
 
     def runner(self, handlers: Mapping[str, JobHandler], **settings: float) -> JobRunner:
         quick = {"poll_seconds": NEVER, "retry_first_seconds": 0.01, "retry_attempts": 3}
         chosen = JobSettings.model_validate(quick | settings)
-        return JobRunner(self.process.jobs, handlers, chosen, Metrics(self.registry))
+        return JobRunner(
+            self.process.jobs,
+            handlers,
+            chosen,
+            Metrics(self.registry),
+            given_up=self.given_up,
+            endless=self.endless,
+        )
 
     @asynccontextmanager
     async def running(self, turn: JobHandler, **settings: float) -> AsyncGenerator[asyncio.Event]:

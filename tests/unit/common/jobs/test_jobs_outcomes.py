@@ -116,6 +116,45 @@ async def test_a_dependency_that_is_away_costs_no_attempt_and_is_told_once(shop:
     assert told.count("dependency away") == told.count("dependency back") == 1
 
 
+async def test_an_endless_job_is_tried_until_it_succeeds(shop: Shop) -> None:
+    shop.endless = ("turn",)
+
+    async def turn(job: Job) -> None:
+        if job.attempts <= 7:
+            raise KeyError(job.key)
+        await shop.done(job)
+
+    async with shop.running(turn, retry_longest_seconds=0.02):
+        await shop.process.schedule()
+
+        await eventually(shop.is_empty)
+
+    assert [job.attempts for job in shop.seen] == [8]
+
+
+async def test_what_one_job_waits_for_is_told_once_though_others_get_on(shop: Shop) -> None:
+    back = asyncio.Event()
+
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        if job.key == "locked" and not back.is_set():
+            raise DependencyDown("channel account", "its secrets do not open")
+        await shop.process.done(job)
+
+    with capture_logs() as lines:
+        async with shop.running(turn):
+            await shop.process.schedule("locked")
+            for number in range(4):
+                await eventually(lambda: shop.counted(Outcome.AWAY) > number)  # noqa: B023 - awaited here
+                await shop.process.schedule(f"c{number}")
+            await eventually(lambda: shop.counted(Outcome.DONE) == 4)
+            back.set()
+            await eventually(shop.is_empty)
+
+    told = [line["event"] for line in lines if line["log_level"] != "debug"]
+    assert told.count("dependency away") == told.count("dependency back") == 1
+
+
 async def test_a_lease_found_lost_at_the_end_is_nobodys_failure(shop: Shop) -> None:
     async def turn(job: Job) -> None:
         shop.seen.append(job)

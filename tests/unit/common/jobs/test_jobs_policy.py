@@ -26,6 +26,14 @@ def test_a_claim_after_the_last_attempt_is_not_run() -> None:
     assert [POLICY.is_overspent(attempts) for attempts in (3, 4)] == [False, True]
 
 
+def test_a_policy_without_end_is_never_spent() -> None:
+    endless = POLICY.without_end()
+
+    assert not endless.is_spent(10_000)
+    assert not endless.is_overspent(10_000)
+    assert endless.rest(10_000, 0.5) == POLICY.rest(10_000, 0.5)
+
+
 @pytest.mark.parametrize(("attempts", "end"), [(1, 1.0), (2, 2.0), (4, 8.0), (10, 300.0)])
 def test_the_end_of_a_rest_doubles_up_to_the_longest(attempts: int, end: float) -> None:
     assert POLICY.rest(attempts, 0.5).total_seconds() == end / 2

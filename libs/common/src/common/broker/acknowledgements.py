@@ -7,6 +7,8 @@ from common.broker.outage import Outage, wait_unless
 from common.broker.transport import Delivery, Subscription
 from common.errors import DependencyDown
 
+_ACKNOWLEDGING = "acknowledging"
+
 
 class Acknowledgements:
     """What one subscription was not yet told."""
@@ -40,21 +42,23 @@ class Acknowledgements:
             except DependencyDown as error:
                 if stop.is_set():
                     return  # who drains tries once more, and what fails then will come again
-                await wait_unless(stop, self._outage.begins("acknowledging", error))
+                await wait_unless(stop, self._outage.begins(_ACKNOWLEDGING, error))
             else:
-                self._outage.ends("acknowledging")
                 self._moved()
 
     async def hand_over(self) -> None:
-        """Acknowledge what is finished now. Raises `DependencyDown`; nothing is forgotten then."""
+        """Acknowledge what is finished now, and end the pause for it, whoever began that.
+
+        Raises `DependencyDown`; nothing is forgotten then.
+        """
         async with self._one_call:
             batch = self._finished.copy()
             self._some.clear()
-            if not batch:
-                return
-            try:
-                await self._subscription.acknowledge(batch)
-            except BaseException:
-                self._some.set()
-                raise
-            del self._finished[: len(batch)]
+            if batch:
+                try:
+                    await self._subscription.acknowledge(batch)
+                except BaseException:
+                    self._some.set()
+                    raise
+                del self._finished[: len(batch)]
+            self._outage.ends(_ACKNOWLEDGING)

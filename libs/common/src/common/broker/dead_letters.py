@@ -1,5 +1,6 @@
 """Records that were given up, as rows of the service that gave them up."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,15 +77,22 @@ class DeadLetters:
         arguments = [column for column in self._table.c if column.name != "tenant_id"]
         self._door = select(door(*(bindparam(each.name, type_=each.type) for each in arguments)))
 
-    async def record(self, letter: DeadLetter) -> None:
-        """Make it a row; one that is there already, by topic and record id, stays as it is."""
+    async def record(
+        self, letter: DeadLetter, consequence: Callable[[Transaction], None] | None = None
+    ) -> None:
+        """Make it a row; one that is there already, by topic and record id, stays as it is.
+
+        With a new row, of a tenant, comes its `consequence`, in the same transaction.
+        """
         values = _values(letter)
 
         def write(tx: Transaction) -> None:
             if letter.tenant is None and tx.dialect == "postgresql":
                 tx.execute(self._door, values)
-            else:
-                insert_once(tx, self._table, {**values, "tenant_id": letter.tenant})
+                return
+            is_new = insert_once(tx, self._table, {**values, "tenant_id": letter.tenant})
+            if is_new and consequence is not None:
+                consequence(tx)
 
         await self._database.transaction(write, tenant=letter.tenant)
 

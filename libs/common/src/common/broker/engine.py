@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 
 from common.broker.dead_letters import DeadLetters
-from common.broker.handling import EventHandler, Handling
+from common.broker.handling import EventGivenUp, EventHandler, Handling
 from common.broker.outage import Outage, wait_unless
 from common.broker.retry import RetryPolicy
 from common.broker.session import Limits, Session
@@ -26,6 +26,10 @@ from common.observability.metrics import Metrics
 
 _JOINING = "joining"
 _WINDOW_PER_SLOT = 4
+_HANDLERS_SHARE = 0.75
+"""Of a drain; the rest is for acknowledging what they finished, and for leaving the group."""
+_LONGEST_DRAIN_SECONDS = 20.0
+"""A group of Kafka's waits half a minute for a member to let go of what it lost."""
 
 
 class Engine:
@@ -40,23 +44,26 @@ class Engine:
         dead_letters: DeadLetters,
         policy: RetryPolicy,
         metrics: Metrics,
+        drain_seconds: float,
         concurrency: int = 64,
-        drain_seconds: float = 15.0,
+        given_up: Mapping[Topic, EventGivenUp] | None = None,
     ) -> None:
         """Refuse a topic that `group` must not consume. Nothing is read before `run`.
 
-        `drain_seconds` must be less than the process' own, and than the half minute that a group
-        waits for a member to let go of what it lost.
+        `drain_seconds` are the process': handlers get most of them to finish in, and never as long
+        as a group waits for a member to let go. `given_up` says what a dead letter means, by topic.
         """
         _refuse_foreign(group, handlers)
         self._transport = transport
         self._group = group
         self._topics = tuple(handlers)
         by_name = {topic.name: handler for topic, handler in handlers.items()}
-        self._handling = Handling(by_name, dead_letters, policy, metrics)
+        meanings = {topic.name: meaning for topic, meaning in (given_up or {}).items()}
+        self._handling = Handling(by_name, dead_letters, policy, metrics, given_up=meanings)
         self._outage = Outage(group, metrics)
         self._in_flight = metrics.records_in_flight.labels(group)
-        self._limits = Limits(concurrency, concurrency * _WINDOW_PER_SLOT, drain_seconds)
+        drain = min(drain_seconds * _HANDLERS_SHARE, _LONGEST_DRAIN_SECONDS)
+        self._limits = Limits(concurrency, concurrency * _WINDOW_PER_SLOT, drain)
         self._session: Session | None = None
 
     async def ready(self) -> str | None:

@@ -13,16 +13,25 @@ from opentelemetry.trace import SpanKind
 from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
 from common.broker.lanes import Held
 from common.broker.retry import RetryPolicy
+from common.database import Transaction
 from common.errors import DependencyDown, PermanentError
 from common.events import Event, UndecodableError, decode, header
 from common.ids import Ulid
 from common.observability import correlation, tracing
-from common.observability.metrics import Metrics
+from common.observability.metrics import Metrics, begin_at_zero
 
 log = structlog.get_logger()
 
 EventHandler = Callable[[Event[Any]], Awaitable[None]]
 """Makes a fact durable and returns. The same event may come again; then it must do nothing more."""
+
+EventGivenUp = Callable[[Transaction, Event[Any]], None]
+"""Writes what follows from giving an event up, in the transaction of its dead letter and once.
+
+It is to succeed whatever the event says: the consumer stands still until it does.
+"""
+
+OUTCOMES = ("handled", "failed", "put off", "dead-lettered")
 
 
 class Handling:
@@ -34,12 +43,17 @@ class Handling:
         dead_letters: DeadLetters,
         policy: RetryPolicy,
         metrics: Metrics,
+        *,
+        given_up: Mapping[str, EventGivenUp],
     ) -> None:
         """Handle the records of the topics that `handlers` names."""
         self._handlers = handlers
+        self._given_up = given_up
         self._dead_letters = dead_letters
         self._policy = policy
         self._metrics = metrics
+        begin_at_zero(metrics.records_handled, handlers, OUTCOMES)
+        begin_at_zero(metrics.dead_letters, handlers, Reason)
 
     async def settle(self, held: Held) -> float | None:
         """Handle a record, or finish giving it up.
@@ -56,7 +70,7 @@ class Handling:
             if refusal is not None:
                 _condemn(held, Reason.UNDECODABLE, refusal)
             if held.verdict is not None:
-                await self._give_up(held.verdict)
+                await self._give_up(held.verdict, event)
             return None
 
     async def _attempt(self, held: Held, event: Event[Any]) -> float | None:
@@ -79,6 +93,8 @@ class Handling:
             return self._failed(held, event, error)
         else:
             self._count(topic, "handled")
+            age = (datetime.now(UTC) - event.time).total_seconds()
+            self._metrics.record_delay_seconds.labels(topic).observe(max(0.0, age))
             log.debug("record handled", attempts=held.attempts)
         finally:
             self._metrics.handle_seconds.labels(topic).observe(time.perf_counter() - started)
@@ -100,9 +116,9 @@ class Handling:
         )
         return delay
 
-    async def _give_up(self, letter: DeadLetter) -> None:
+    async def _give_up(self, letter: DeadLetter, event: Event[Any] | None) -> None:
         try:
-            await self._dead_letters.record(letter)
+            await self._dead_letters.record(letter, self._consequence(letter, event))
         except DependencyDown:
             raise
         except Exception as error:
@@ -117,6 +133,14 @@ class Handling:
             error_class=letter.error_class,
             attempts=letter.attempts,
         )
+
+    def _consequence(
+        self, letter: DeadLetter, event: Event[Any] | None
+    ) -> Callable[[Transaction], None] | None:
+        given_up = self._given_up.get(letter.record.topic)
+        if event is None or given_up is None:
+            return None
+        return lambda tx: given_up(tx, event)
 
     def _count(self, topic: str, outcome: str) -> None:
         self._metrics.records_handled.labels(topic, outcome).inc()

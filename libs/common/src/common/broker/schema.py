@@ -9,7 +9,7 @@ def create_outbox(service: str, dialect: str) -> tuple[str, ...]:
     No `seq` is ever used twice, so that a process which publishes late cannot forget another's row.
     """
     table = f"{service}_outbox"
-    of_key = f"create index {table}_of_key on {table} (tenant_id, key, seq)"
+    of_key = f"create index {table}_of_key on {table} (tenant_id, key_id, seq)"
     if dialect == "sqlite":
         return (_OUTBOX.format(table=table, **_SQLITE), of_key)
     return (
@@ -46,6 +46,7 @@ _OUTBOX = """
 create table {table} (
     seq       {sequence},
     tenant_id {id} not null,
+    key_id    {id} not null,
     topic     text not null,
     key       text not null,
     headers   text not null,

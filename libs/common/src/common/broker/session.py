@@ -58,6 +58,7 @@ class Session:
             outage,
             self._acknowledgements.add,
             concurrency=limits.concurrency,
+            resumed=self._go_on,
         )
         self._moved = asyncio.Event()
 

@@ -122,7 +122,10 @@ def any_free(tx: Transaction, topics: Sequence[str]) -> bool:
 def take(
     tx: Transaction, topics: Sequence[str], holder: Ulid, *, limit: int, lease: timedelta
 ) -> list[Delivery]:
-    """Lease up to `limit` heads, the oldest of each topic first; lost leases end before."""
+    """Lease up to `limit` heads, topic after topic, the oldest of each first.
+
+    Leases that were lost end before.
+    """
     tx.execute(_RETURN_LOST, {"now": tx.now})
     token = f"{holder}{new_id()}"
     until = tx.now + lease

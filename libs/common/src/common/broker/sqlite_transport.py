@@ -86,7 +86,7 @@ class SqliteSubscription:
     ) -> None:
         """Read these topics; tell `revoked` what another process took from us."""
         self._database = database
-        self._topics = topics
+        self._topics = tuple(topics)
         self._lease = lease
         self._holder = new_id()
         self._held: dict[Claim, Delivery] = {}
@@ -113,6 +113,8 @@ class SqliteSubscription:
         deliveries = await self._database.transaction(take)
         self._held.update((claim_of(delivery), delivery) for delivery in deliveries)
         self._busy = bool(deliveries)
+        # another topic comes first next time, however much the first of them holds
+        self._topics = (*self._topics[1:], *self._topics[:1])
         return deliveries
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:

@@ -23,13 +23,18 @@ class Workers:
         finished: Callable[[Delivery], None],
         *,
         concurrency: int,
+        resumed: Callable[[], None],
     ) -> None:
-        """Hand what is settled to `finished`, unless it was taken away meanwhile."""
+        """Hand what is settled to `finished`, unless it was taken away meanwhile.
+
+        `resumed` is called when the handlers are well again; it lets whoever waits for that go on.
+        """
         self._lanes = lanes
         self._handling = handling
         self._outage = outage
         self._finished = finished
         self._concurrency = concurrency
+        self._resumed = resumed
         self._running = 0
         self._probed: Held | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -111,8 +116,7 @@ class Workers:
             return
         held = self._lanes.take()
         if held is None:
-            self._outage.ends(_HANDLING)
-            self.go_on()
+            self._resume()
         else:
             self._probed = held
             self._start(held)
@@ -120,5 +124,8 @@ class Workers:
     def _well_again(self, held: Held) -> None:
         if held is self._probed:
             self._probed = None
-            self._outage.ends(_HANDLING)
-            self.go_on()
+            self._resume()
+
+    def _resume(self) -> None:
+        self._outage.ends(_HANDLING)
+        self._resumed()

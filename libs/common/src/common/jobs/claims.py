@@ -14,6 +14,8 @@ class Claimed(NamedTuple):
     token: int
     attempts: int
     correlation: Ulid | None
+    late: float
+    """Seconds since it was due."""
 
 
 class Claims(Protocol):

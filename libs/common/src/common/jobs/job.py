@@ -37,6 +37,8 @@ class Job:
     attempts: int
     """How many times it was claimed since it last got on, this claim included."""
     correlation: Ulid | None
+    late: float
+    """Seconds from due to this claim; where a lease ran out, from when that was seen."""
     held_until: float
     """On this process' monotonic clock: past it another may hold the job. Each renewal moves it."""
     outcome: Outcome | None = None

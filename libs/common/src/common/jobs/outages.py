@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -12,28 +13,41 @@ from common.jobs.policy import RetryPolicy
 log = structlog.get_logger()
 
 
+Waiter = tuple[str, ...]
+"""Who cannot work: first what it is, which is told; then which one, if there are many."""
+
+
+@dataclass(slots=True)
+class _Outage:
+    since: float
+    waiting: set[Waiter] = field(default_factory=set[Waiter])
+
+
 class Outages:
-    """What is away, since when, and who waits for it."""
+    """What is away, since when, and who waits for it.
+
+    One that works says nothing of what others wait for: only they can tell that it is back.
+    """
 
     def __init__(self, policy: RetryPolicy) -> None:
         """Rest as `policy` says while something is away."""
         self._policy = policy
-        self._since: dict[str, float] = {}
-        self._waiting: dict[str, str] = {}
+        self._away: dict[str, _Outage] = {}
 
-    def failed(self, who: str, error: DependencyDown) -> timedelta:
+    def failed(self, who: Waiter, error: DependencyDown) -> timedelta:
         """Note that `who` could not work, and tell how long it should rest."""
-        now = time.monotonic()
-        self._waiting[who] = error.dependency
-        if error.dependency not in self._since:
-            log.warning("dependency away", dependency=error.dependency, cause=error.cause, who=who)
-        lasted = now - self._since.setdefault(error.dependency, now)
-        return self._policy.rest_while_away(lasted, random.random())  # noqa: S311 - jitter
+        now, name = time.monotonic(), error.dependency
+        if name not in self._away:
+            self._away[name] = _Outage(now)
+            log.warning("dependency away", dependency=name, cause=error.cause, who=who[0])
+        outage = self._away[name]
+        outage.waiting.add(who)
+        return self._policy.rest_while_away(now - outage.since, random.random())  # noqa: S311 - jitter
 
-    def worked(self, who: str) -> None:
+    def worked(self, who: Waiter) -> None:
         """Note that `who` got on: what it waited for is back."""
-        dependency = self._waiting.pop(who, "")
-        since = self._since.pop(dependency, None)
-        if since is not None:
-            seconds = round(time.monotonic() - since, 1)
-            log.info("dependency back", dependency=dependency, seconds=seconds)
+        for name, outage in list(self._away.items()):
+            if who in outage.waiting:
+                del self._away[name]
+                seconds = round(time.monotonic() - outage.since, 1)
+                log.info("dependency back", dependency=name, seconds=seconds)

@@ -1,6 +1,7 @@
 """How often a failing job is tried, how long it rests: functions of numbers, chance passed in."""
 
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
@@ -11,9 +12,9 @@ _LONGEST_WHILE_AWAY = 15.0  # seconds: the work itself is sound, and goes on soo
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How many attempts, and the upper ends of the first and of the longest rest, in seconds."""
+    """How many attempts (None: no end), and the longest first and later rests, in seconds."""
 
-    attempts: int
+    attempts: int | None
     first: float
     longest: float
 
@@ -24,13 +25,17 @@ class RetryPolicy:
             settings.retry_attempts, settings.retry_first_seconds, settings.retry_longest_seconds
         )
 
+    def without_end(self) -> Self:
+        """Rest in the same way, and never give up."""
+        return replace(self, attempts=None)
+
     def is_spent(self, attempts: int) -> bool:
         """Tell whether an attempt that failed was the last."""
-        return attempts >= self.attempts
+        return self.attempts is not None and attempts >= self.attempts
 
     def is_overspent(self, attempts: int) -> bool:
         """Tell whether a claim comes after the last attempt: that one ended with its process."""
-        return attempts > self.attempts
+        return self.attempts is not None and attempts > self.attempts
 
     def rest(self, attempts: int, chance: float) -> timedelta:
         """Rest anywhere between nothing and an end that doubles: full jitter parts jobs best.
@@ -52,3 +57,8 @@ def reason_of(error: Exception) -> str:
     said = f": {lines[0]}" if lines else ""
     printable = (type(error).__name__ + said).encode("utf-8", "replace").decode()
     return printable.replace("\0", "")[:200]
+
+
+def stack_of(error: Exception) -> str:
+    """Say where it was raised, without the values that its own text may quote."""
+    return "".join(traceback.format_tb(error.__traceback__))

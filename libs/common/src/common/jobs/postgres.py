@@ -11,7 +11,7 @@ from common.jobs.claims import Claimed
 from common.jobs.statements import spelt
 
 _CLAIM = """
-select tenant, job_key, job_token, claims, correlation
+select tenant, job_key, job_token, claims, correlation, late
 from {jobs}_claim(:kind, :limit, :cap, :after, :lease) order by lane, job_token
 """
 

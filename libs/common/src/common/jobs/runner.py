@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from common.jobs.store import GivenUp, Jobs
 from common.observability.metrics import Metrics
 from common.settings import JobSettings
 
-_DATABASE_USE = "jobs"  # who waits while the database is away
+_DATABASE_USE = ("jobs",)  # who waits while the database is away
 
 
 class JobRunner:
@@ -32,8 +32,12 @@ class JobRunner:
         metrics: Metrics,
         *,
         given_up: Mapping[str, GivenUp] | None = None,
+        endless: Collection[str] = (),
     ) -> None:
-        """Know what to do, and what it means when a kind fails; nothing starts before `run`."""
+        """Know what to do, and what it means when a kind fails; nothing starts before `run`.
+
+        A kind of `endless` is tried until it succeeds; only a `PermanentError` fails it.
+        """
         if unknown := handlers.keys() - jobs.kinds:
             message = f"handlers of kinds that {jobs.service} does not have: {sorted(unknown)}"
             raise ValueError(message)
@@ -43,7 +47,8 @@ class JobRunner:
         self._concurrency = settings.concurrency
         self._poll_seconds = settings.poll_seconds
         self._outages = Outages(policy)
-        self._attempts = Attempts(jobs, policy, self._outages, metrics, given_up=given_up or {})
+        policies = {kind: policy.without_end() if kind in endless else policy for kind in handlers}
+        self._attempts = Attempts(jobs, policies, self._outages, metrics, given_up=given_up or {})
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._agendas: dict[str, Agenda] = {}
         self._changed = asyncio.Event()

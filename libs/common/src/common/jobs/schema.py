@@ -33,7 +33,7 @@ _CLAIM = """
 create or replace function {jobs}_claim(
     p_kind text, p_limit integer, p_cap integer, p_after uuid, p_lease double precision)
 returns table (tenant uuid, job_key text, job_token bigint, claims integer, correlation uuid,
-    lane integer)
+    lane integer, late double precision)
 language plpgsql as $$
 begin
     if not pg_try_advisory_xact_lock(hashtext('{jobs}'), hashtext(p_kind)) then
@@ -73,10 +73,10 @@ begin
         and not ((l.wrapped or a.tenant_id is null)
             and coalesce(a.tenant_id, b.tenant_id) > p_after)),
     picked as (
-        select p.tenant_id, p.key, l.lane
+        select p.tenant_id, p.key, p.due_at, l.lane
         from (select * from lanes offset 1) l
         cross join lateral (
-            select j.tenant_id, j.key from {jobs} j
+            select j.tenant_id, j.key, j.due_at from {jobs} j
             where j.kind = p_kind and j.tenant_id = l.tenant_id
             and j.token is null and j.reason is null and j.due_at <= statement_timestamp()
             order by j.due_at
@@ -90,9 +90,12 @@ begin
         lease_until = clock_timestamp() + make_interval(secs => p_lease)
     from picked
     where j.tenant_id = picked.tenant_id and j.kind = p_kind and j.key = picked.key
-    returning j.tenant_id, j.key, j.token, j.attempts, j.correlation_id, picked.lane;
+    returning j.tenant_id, j.key, j.token, j.attempts, j.correlation_id, picked.lane,
+        extract(epoch from statement_timestamp() - picked.due_at)::double precision;
 end $$
 """
+
+_CLAIM_SIGNATURE = "_claim(text, integer, integer, uuid, double precision)"
 
 # It locks many rows in no order, so it must not wait for any of them.
 _RENEW = """
@@ -136,9 +139,18 @@ def create_jobs(service: str, dialect: str) -> tuple[str, ...]:
         *door_access(jobs, "select"),
         *door_access(jobs, "update", "due_at, attempts, lease_until, token"),
         f"grant usage on sequence {jobs}_token to {DOORS}",
-        *door(
-            _CLAIM.format(jobs=jobs),
-            f"{jobs}_claim(text, integer, integer, uuid, double precision)",
-        ),
+        *door(_CLAIM.format(jobs=jobs), jobs + _CLAIM_SIGNATURE),
         *door(_RENEW.format(jobs=jobs), f"{jobs}_renew(bigint[], double precision)"),
     )
+
+
+def replace_claim(service: str, dialect: str) -> tuple[str, ...]:
+    """Bring the claim of a table that is there up to date, though it gives other columns now.
+
+    Processes that run meanwhile must find the columns that they ask for.
+    """
+    jobs = f"{service}_jobs"
+    if dialect == "sqlite":
+        return ()
+    signature = jobs + _CLAIM_SIGNATURE
+    return (f"drop function {signature}", *door(_CLAIM.format(jobs=jobs), signature))

@@ -30,7 +30,8 @@ select count(*) from {jobs} where kind = :kind and tenant_id = :tenant and token
 """
 
 _DUE = """
-select key from {jobs} where kind = :kind and tenant_id = :tenant and {waiting} and due_at <= {now}
+select key, ({now} - due_at) / 1e6 as late from {jobs}
+where kind = :kind and tenant_id = :tenant and {waiting} and due_at <= {now}
 order by due_at limit :limit
 """
 
@@ -104,9 +105,9 @@ class SqliteClaims:
     def _take_due(self, tx: Transaction, kind: str, tenant: Ulid, limit: int) -> Iterator[Claimed]:
         lane = {"kind": kind, "tenant": tenant}
         room = self._cap - tx.execute(self._running, lane).scalar_one()
-        keys = tx.execute(self._due, lane | {"limit": min(limit, max(room, 0))}).scalars().all()
-        for key in keys:
+        due = tx.execute(self._due, lane | {"limit": min(limit, max(room, 0))}).all()
+        for job in due:
             token = tx.execute(self._next_token).scalar_one()
-            taking = {"key": key, "token": token, "delay": self._lease}
+            taking = {"key": job.key, "token": token, "delay": self._lease}
             row = tx.execute(self._take, lane | taking).one()
-            yield Claimed(tenant, key, token, row.attempts, row.correlation_id)
+            yield Claimed(tenant, job.key, token, row.attempts, row.correlation_id, job.late)

@@ -124,10 +124,7 @@ class Jobs:
         if taken:
             self._served[kind] = taken[-1].tenant
         held_until = asked_at + self.lease.total_seconds()
-        return [
-            Job(row.tenant, kind, row.key, row.token, row.attempts, row.correlation, held_until)
-            for row in taken
-        ]
+        return [Job(kind=kind, held_until=held_until, **row._asdict()) for row in taken]
 
     async def renew(self, jobs: Iterable[Job]) -> None:
         """Hold each for another lease, and move its `held_until`, if nobody else has taken it."""

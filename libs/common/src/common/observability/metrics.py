@@ -47,6 +47,12 @@ class Metrics:
         self.handle_seconds = seconds(
             "recado_record_handle_seconds", "One attempt of a record's handler.", ["topic"]
         )
+        self.record_delay_seconds = seconds(
+            "recado_record_delay_seconds",
+            "From an event's making to the end of its handling.",
+            ["topic"],
+            buckets=_WAITS,
+        )
         self.records_in_flight = level(
             "recado_records_in_flight", "Taken and not yet acknowledged.", ["group"]
         )

@@ -43,7 +43,9 @@ class BrokerSettings(Section):
 
     url: str = Field(
         default="sqlite:///var/broker.db",
-        description="`kafka://host:port[,host:port]`, `sqlite:///path/to/file.db` or `memory:`.",
+        description=(
+            "`kafka://host:port[,host:port][/prefix]`, `sqlite:///path/to/file.db` or `memory:`."
+        ),
     )
     partitions: int = Field(
         default=12,

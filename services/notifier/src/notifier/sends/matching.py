@@ -18,9 +18,10 @@ def candidates(
         for message in listed
         if (message.created_at is None or message.created_at >= since - _CLOCKS_DIFFER)
         and message.provider_message_id not in bound
-        and _words(message.text) == _words(text)
+        and have_same_words(message.text, text)
     ]
 
 
-def _words(text: str) -> list[str]:
-    return text.split()  # what lists a text may have trimmed it
+def have_same_words(text: str, other: str) -> bool:
+    """Tell whether the texts differ in white space at most: what lists a text may trim it."""
+    return text.split() == other.split()

@@ -58,6 +58,12 @@ def store_send(
     return True
 
 
+def is_stored(tx: Transaction, send: Ulid) -> bool:
+    """Tell whether a send and its parts are there."""
+    there = exists().where(_SENDS.c.tenant_id == tx.tenant, _SENDS.c.id == send)
+    return bool(tx.execute(select(there)).scalar())
+
+
 def heads(tx: Transaction, sender: str, *, token: int, limit: int) -> list[Part]:
     """Return and lock the first open part of each recipient, but those claimed under `token`.
 
@@ -116,6 +122,21 @@ def is_overtaken(tx: Transaction, part: Part) -> bool:
         or_(_PARTS.c.provider_message_id.is_not(None), _PARTS.c.state.in_(MAYBE_SENT)),
     )
     return bool(tx.execute(select(later)).scalar())
+
+
+def texts_maybe_sent(tx: Transaction, part: Part) -> list[str]:
+    """Return the texts of the other parts to the same recipient that the provider may have."""
+    return list(
+        tx.execute(
+            select(_PARTS.c.text).where(
+                _PARTS.c.tenant_id == tx.tenant,
+                _PARTS.c.sender == part.sender,
+                _PARTS.c.recipient == part.recipient,
+                _PARTS.c.id != part.id,
+                _PARTS.c.state.in_(MAYBE_SENT),
+            )
+        ).scalars()
+    )
 
 
 def claims_since(tx: Transaction, sender: str, since: datetime) -> list[datetime]:

@@ -16,6 +16,7 @@ from aiokafka.errors import (
 
 from common.broker.kafka.address import Address
 from common.broker.kafka.failures import away, classified
+from common.broker.kafka.made_once import MadeOnce
 from common.errors import PermanentError
 from common.events import Record
 
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 _REQUEST_MILLISECONDS = 5000
 """What a leader that hangs costs; the client's own default is eight times that."""
+_CONNECT_SECONDS = 30.0
+"""After which the next who asks begins anew; the client alone would ask for its id for ever."""
 _BATCH_BYTES = 131_072
 _CLOSE_SECONDS = 5.0
 
@@ -33,8 +36,7 @@ class RecordProducer:
     def __init__(self, address: Address) -> None:
         """Connect to nobody yet."""
         self._address = address
-        self._producer: AIOKafkaProducer | None = None
-        self._connecting = asyncio.Lock()
+        self._connection = MadeOnce(self._connect)
         self._discarding: set[asyncio.Task[None]] = set()
 
     async def send(self, topic: str, record: Record) -> None:
@@ -43,7 +45,7 @@ class RecordProducer:
         While no broker serves the partition this waits as long as its caller does, since an
         idempotent producer never gives a record up, and delivers it later.
         """
-        producer = await self._connected()
+        producer = await self._connection.get()
         try:
             await producer.send_and_wait(
                 topic, record.value, key=record.key.encode(), headers=list(record.headers)
@@ -59,22 +61,17 @@ class RecordProducer:
 
     async def check(self) -> None:
         """Raise `DependencyDown` unless a broker answers now."""
-        producer = await self._connected()
+        producer = await self._connection.get()
         if not await producer.client.force_metadata_update():
             raise away(KafkaConnectionError(), self._address)
 
     async def close(self) -> None:
         """Wait a few seconds for what is on its way, then drop it."""
-        if self._producer is not None:
-            self._replace(self._producer)
+        producer = await self._connection.close()
+        if producer is not None:
+            self._discard(producer)
         if self._discarding:
             await asyncio.wait(self._discarding)
-
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._connecting:
-            if self._producer is None:
-                self._producer = await self._connect()
-            return self._producer
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -88,21 +85,24 @@ class RecordProducer:
         )
         try:
             with classified(self._address):
-                await producer.start()
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    await producer.start()
         except BaseException:
             await producer.stop()
             raise
         return producer
 
     def _replace(self, producer: AIOKafkaProducer) -> None:
-        if self._producer is producer:
-            self._producer = None
-            discarding = asyncio.create_task(_discard(producer))
-            self._discarding.add(discarding)
-            discarding.add_done_callback(self._discarding.discard)
+        if self._connection.forget(producer):
+            self._discard(producer)
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        stopping = asyncio.create_task(_stop(producer))
+        self._discarding.add(stopping)
+        stopping.add_done_callback(self._discarding.discard)
 
 
-async def _discard(producer: AIOKafkaProducer) -> None:
+async def _stop(producer: AIOKafkaProducer) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await producer.stop()

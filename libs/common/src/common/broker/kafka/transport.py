@@ -13,6 +13,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 
 from common.broker.kafka.address import Address, parse_address
 from common.broker.kafka.failures import classified
+from common.broker.kafka.made_once import MadeOnce
 from common.broker.kafka.producer import RecordProducer
 from common.broker.kafka.subscription import KafkaSubscription
 from common.broker.kafka.topics import ensure_topics
@@ -45,23 +46,23 @@ class KafkaTransport:
         self._replication = replication
         self._session_seconds = session_seconds
         self._producer = RecordProducer(address)
-        self._preparing = asyncio.Lock()
-        self._prepared = False
+        self._topics = MadeOnce(self._ensure_topics)
 
     async def publish(self, record: Record) -> None:
         """See `Transport.publish`."""
-        await self._prepare()
+        await self._topics.get()
         await self._producer.send(self._name(record.topic), record)
 
     async def check(self) -> None:
         """See `Transport.check`: whether a broker answers, and our topics stand."""
         with classified(self._address):
             async with asyncio.timeout(_CHECK_SECONDS):
-                await self._prepare()
+                await self._topics.get()
                 await self._producer.check()
 
     async def close(self) -> None:
         """Close the producer; subscriptions were left before."""
+        await self._topics.close()
         await self._producer.close()
 
     @asynccontextmanager
@@ -69,7 +70,7 @@ class KafkaTransport:
         self, group: str, topics: Sequence[Topic], revoked: Revoked
     ) -> AsyncGenerator[KafkaSubscription]:
         """See `Transport.subscribe`. Partitions arrive later, by a rebalance."""
-        await self._prepare()
+        await self._topics.get()
         consumer = self._consumer(self._name(group))
         try:
             with classified(self._address):
@@ -103,16 +104,13 @@ class KafkaTransport:
             fetch_max_bytes=_FETCH_BYTES,
         )
 
-    async def _prepare(self) -> None:
-        async with self._preparing:
-            if not self._prepared:
-                await ensure_topics(
-                    self._address,
-                    [self._name(topic.name) for topic in TOPICS],
-                    partitions=self._partitions,
-                    replication=self._replication,
-                )
-                self._prepared = True
+    async def _ensure_topics(self) -> None:
+        await ensure_topics(
+            self._address,
+            [self._name(topic.name) for topic in TOPICS],
+            partitions=self._partitions,
+            replication=self._replication,
+        )
 
     def _name(self, name: str) -> str:
         return f"{self._address.prefix}{name}"

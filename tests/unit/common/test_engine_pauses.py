@@ -1,0 +1,184 @@
+"""A pause ends for everybody who waits for it, whoever ends it and whatever happened meanwhile."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+
+from common.broker.acknowledgements import Acknowledgements
+from common.broker.engine import Engine
+from common.broker.memory_transport import MemorySubscription, MemoryTransport
+from common.broker.outage import Outage
+from common.broker.publisher import Publisher
+from common.broker.transport import Delivery, Revoked, Subscription
+from common.database import Database, open_database
+from common.errors import DependencyDown
+from common.events import Event, Topic, encode
+from common.observability.metrics import Metrics
+from common.testing import eventually
+from common.testing.broker import (
+    RememberingHandler,
+    create_dead_letter_table,
+    engine_of,
+    message,
+    running,
+)
+
+AWAY = DependencyDown("postgres", "connection refused")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path / 'recado.db'}"
+    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
+        await create_dead_letter_table(database)
+        yield database
+
+
+class Moody:
+    """A memory transport that takes shards away, and cannot be read, when it is told to."""
+
+    def __init__(self) -> None:
+        self._transport = MemoryTransport()
+        self._revoked: Revoked | None = None
+        self.subscription: MemorySubscription | None = None
+        self.trouble: DependencyDown | None = None
+        self.refused = asyncio.Event()
+        self.being_read = False
+        self.publish = self._transport.publish
+        self.check = self._transport.check
+
+    @asynccontextmanager
+    async def subscribe(
+        self, group: str, topics: Sequence[Topic], revoked: Revoked
+    ) -> AsyncGenerator[Subscription]:
+        self._revoked = revoked
+        async with self._transport.subscribe(group, topics, revoked) as self.subscription:
+            self.acknowledge, self.flush = self.subscription.acknowledge, self.subscription.flush
+            yield self
+
+    async def fetch(self, limit: int) -> Sequence[Delivery]:
+        assert self.subscription is not None
+        if self.trouble is not None:
+            self.refused.set()
+            raise self.trouble
+        self.being_read = True
+        deliveries = await self.subscription.fetch(limit)
+        self.being_read = False
+        return deliveries
+
+    async def take_away(self, contact: str) -> None:
+        """Take the contact's shard away, and give it back as a rebalance would."""
+        assert self.subscription is not None
+        assert self._revoked is not None
+        record = encode(message(contact))
+        await self._revoked([f"{record.topic}/{record.key}"])
+        self._transport.release(self.subscription.tokens)
+
+
+@pytest.fixture
+async def transport() -> Moody:
+    return Moody()
+
+
+@pytest.fixture
+def publisher(transport: Moody) -> Publisher:
+    return Publisher(transport, Metrics(CollectorRegistry()))
+
+
+async def test_a_shard_that_is_taken_away_during_a_pause_is_read_again_when_it_is_over(
+    transport: Moody, publisher: Publisher, database: Database
+) -> None:
+    away = True
+
+    async def need_it(_event: Event[Any]) -> None:
+        if away:
+            raise AWAY
+
+    handler = RememberingHandler(need_it)
+    engine = engine_of(transport, handler, database)
+    await publisher.publish(message("+55111", "hello"))
+
+    async with running(engine):
+        await eventually(lambda: is_paused(engine))
+        await eventually(lambda: not transport.being_read)
+        await transport.take_away("+55111")
+        away = False
+        await eventually(lambda: handler.finished)
+
+    assert handler.finished == [("+55111", "hello")]
+
+
+async def test_a_pause_of_the_handlers_ends_for_the_reader_although_the_broker_is_away_too(
+    transport: Moody, publisher: Publisher, database: Database
+) -> None:
+    away = True
+
+    async def need_it(_event: Event[Any]) -> None:
+        await transport.refused.wait()
+        if away:
+            raise AWAY
+
+    handler = RememberingHandler(need_it)
+    await publisher.publish(message("+55111", "hello"))
+
+    async with running(engine_of(transport, handler, database)):
+        await eventually(lambda: handler.begun)
+        transport.trouble = DependencyDown("broker", "disk full")
+        # by the third attempt the reader, which waits for less than the first two, stands still
+        await eventually(lambda: len(handler.begun) == 3)
+        await transport.take_away("+55111")
+        away, transport.trouble = False, None
+        await eventually(lambda: handler.finished)
+
+    assert handler.finished == [("+55111", "hello")]
+
+
+async def test_a_revocation_that_hands_over_what_failed_before_ends_the_pause() -> None:
+    broker = BrokerAway()
+    outage = Outage("processor", Metrics(CollectorRegistry()), first=3600, longest=3600)
+    acknowledgements = Acknowledgements(broker, outage, lambda: None)
+    delivery = Delivery(encode(message("+55111")), "1", token=1, shard="a")
+    running = asyncio.create_task(acknowledgements.run(asyncio.Event()))
+    acknowledgements.add(delivery)
+    await eventually(lambda: outage.reason)
+
+    broker.error = None
+    await acknowledgements.hand_over()
+    running.cancel()
+
+    assert broker.acknowledged == [delivery]
+    assert outage.reason is None
+
+
+class BrokerAway:
+    """A subscription that takes no acknowledgement until it does."""
+
+    def __init__(self) -> None:
+        self.error: DependencyDown | None = DependencyDown("broker", "disk full")
+        self.acknowledged: list[Delivery] = []
+
+    async def fetch(self, limit: int) -> Sequence[Delivery]:
+        raise NotImplementedError(limit)
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.acknowledged.extend(deliveries)
+
+    async def flush(self) -> None: ...
+
+
+async def is_paused(engine: Engine) -> bool:
+    return "away" in (await engine.ready() or "")
