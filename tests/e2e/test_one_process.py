@@ -7,36 +7,50 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common.testing import eventually
+from processor.conversation.rules import REPLIED
+from tests.e2e.makefile import make_would_run
+from tests.faults.judge import judge, read_rows
+from tests.faults.work import read_work
+from tests.faults.world import QUICK
 from tests.servers.loopback import call, status_of
-from tests.servers.processes import Server
+from tests.servers.processes import Server, free_ports
 
 pytestmark = pytest.mark.timeout(120)
 
-Start = Callable[[], "Running"]
+RECADO = (sys.executable, "-m", "recado")
+NOTHING: Mapping[str, str] = {}
+
+CONTACT = "whatsapp:+5511999990001"
+
+Start = Callable[..., "Running"]
 
 
 class Running:
     """A started `recado dev` that is ready, and what it wrote of itself."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, port: int = 0, variables: Mapping[str, str] = NOTHING) -> None:
         self.data = data
         self.log = data.with_suffix(".log")
         self._file = data / "dev.json"
-        self.server = Server([*RECADO, "dev", "--port", "0", "--data", str(data)], log=self.log)
+        self._file.unlink(missing_ok=True)  # who was killed left it behind
+        command = [*RECADO, "dev", "--port", str(port), "--data", str(data)]
+        self.server = Server(command, log=self.log, environ={**os.environ, **variables})
         self.server.wait_until(self._file.exists, seconds=60)
         self.facts: dict[str, str] = json.loads(self._file.read_text())
 
+    def ledger(self) -> dict[str, Any]:
+        return call("GET", self.facts["simulator_url"] + "/simulator/ledger")
+
     def recado(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return recado(*arguments, "--data", str(self.data))
-
-
-RECADO = (sys.executable, "-m", "recado")
 
 
 def recado(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -54,12 +68,19 @@ def recado(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]
 def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
-        def started() -> Running:
-            running = Running(tmp_path / "var")
+        def started(port: int = 0, variables: Mapping[str, str] = NOTHING) -> Running:
+            running = Running(tmp_path / "var", port, variables)
             stack.callback(running.server.end, signal.SIGKILL)
             return running
 
         yield started
+
+
+def test_make_run_runs_what_these_tests_run() -> None:
+    command = make_would_run("run", PORT=8123, DATA="somewhere")
+
+    assert Path(command[0]).name == "recado"
+    assert command[1:] == ["dev", "--port", "8123", "--data", "somewhere"]
 
 
 def test_it_says_what_is_where_and_serves_all_of_it_on_one_port(start: Start) -> None:
@@ -89,6 +110,51 @@ def test_say_prints_the_reply(start: Start) -> None:
     assert "deliver" in json.loads(as_json.stdout)["replies"][0]
 
 
+def test_it_answers_from_the_documents_and_says_when_they_hold_no_answer(start: Start) -> None:
+    running = start()
+
+    known = running.recado("say", "Tem pão sem glúten?")
+    unknown = running.recado("say", "qual a capital da Mongólia?")
+
+    assert "sem glúten" in known.stdout
+    assert "não sei responder" in unknown.stdout
+
+
+def accepted(ledger: dict[str, Any]) -> bool:
+    return ledger["inbound"][0]["accepted"]
+
+
+def asked_to_send(ledger: dict[str, Any]) -> bool:
+    return bool(ledger["creates"])
+
+
+@pytest.mark.parametrize("moment", [accepted, asked_to_send])
+async def test_after_kill_9_a_second_start_answers_once_what_was_accepted(
+    start: Start, moment: Callable[[dict[str, Any]], bool]
+) -> None:
+    (port,) = free_ports(1)
+    first = start(port, QUICK)
+    simulator = first.facts["simulator_url"] + "/simulator"
+    call("PUT", f"{simulator}/faults", {"create": {"timeout_after_accept": {"next": 1}}})
+    message = {"from": CONTACT, "to": first.facts["sender"], "text": "Vocês abrem domingo?"}
+    call("POST", f"{simulator}/messages", message)
+    await eventually(lambda: moment(first.ledger()), within=20)
+    first.server.end(signal.SIGKILL)
+
+    second = start(port, QUICK)
+    await eventually(lambda: is_quiet(second), within=60)
+
+    rows, ledger = read_rows(second.data / "recado.db"), second.ledger()
+    assert list(rows.outcomes.values()) == [REPLIED]
+    assert [one["text"][:7] for one in ledger["creates"]] == ["Abrimos"]
+    assert not judge(ledger, rows).broken
+
+
+def is_quiet(running: Running) -> bool:
+    """Whether nothing is left that could still happen by itself."""
+    return running.ledger()["pending"] == 0 and read_work(running.data).open == 0
+
+
 def test_ctrl_c_drains_and_a_second_start_goes_on(start: Start) -> None:
     first = start()
     first.recado("say", "Aceitam Pix?")
@@ -99,8 +165,7 @@ def test_ctrl_c_drains_and_a_second_start_goes_on(start: Start) -> None:
     second = start()
     second.recado("say", "Obrigada!")
 
-    inbound = call("GET", second.facts["simulator_url"] + "/simulator/ledger")["inbound"]
-    assert [one["text"] for one in inbound] == ["Aceitam Pix?", "Obrigada!"]
+    assert [one["text"] for one in second.ledger()["inbound"]] == ["Aceitam Pix?", "Obrigada!"]
     assert second.facts["auth_token"] == first.facts["auth_token"]
 
 

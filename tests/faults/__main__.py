@@ -4,20 +4,23 @@ import argparse
 import sys
 
 from tests.faults.judge import Verdict
-from tests.faults.run import plans, run_all
+from tests.faults.run import Run, not_reached, plans, run_all
 
 
 def main() -> int:
-    """Exit 1 unless every verdict is clean."""
+    """Exit 1 unless every run was clean, and there was one."""
     arguments = _arguments()
-    total = Verdict()
-    for plan, verdict, last_words in run_all(plans(arguments.runs, arguments.seed)):
-        print(f"{plan}: {verdict}", flush=True)
-        if last_words:
-            print(last_words, file=sys.stderr)
-        total += verdict
+    ended: list[Run] = []
+    for run in run_all(plans(arguments.runs, arguments.seed)):
+        print(run, flush=True)
+        if run.last_words:
+            print(run.last_words, file=sys.stderr)
+        ended.append(run)
+    for name in not_reached(ended):
+        print(f"not reached: {name}")
+    total = sum((run.verdict for run in ended), start=Verdict())
     print(f"runs={arguments.runs} {total} seed={arguments.seed}")
-    return 1 if total.broken else 0
+    return 1 if not total.accepted or any(run.broken for run in ended) else 0
 
 
 def _arguments() -> argparse.Namespace:

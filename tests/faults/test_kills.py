@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.run import Plan, run_all
+from tests.faults.run import Plan, not_reached, run_all
 from tests.faults.steps import STEPS
 
 AT_EVERY_STEP = [Plan(seed, step) for seed, step in enumerate(STEPS, start=100)]
@@ -14,5 +14,7 @@ AT_RANDOM = [Plan(seed, None) for seed in range(200, 204)]
 def test_a_kill_at_any_moment_loses_nothing_and_answers_nothing_twice() -> None:
     ended = list(run_all(AT_EVERY_STEP + AT_RANDOM))
 
-    assert sum(verdict.accepted for _, verdict, _ in ended) > 200
-    assert [f"{plan}: {verdict}\n{log}" for plan, verdict, log in ended if verdict.broken] == []
+    assert [f"{run}\n{run.last_words}" for run in ended if run.broken] == []
+    assert not_reached(ended) == []
+    assert [str(run) for run in ended if not run.reached] == []
+    assert sum(run.verdict.accepted for run in ended) > 200

@@ -18,7 +18,7 @@ from tests.servers.processes import Server, free_ports
 # Everything that only waits is made short; nothing else differs from `make run`.
 QUICK = {
     "RECADO_PROCESSOR_BURST_WINDOW_SECONDS": "0.1",
-    "RECADO_DATABASE_BUSY_SECONDS": "2",
+    "RECADO_DATABASE_BUSY_SECONDS": "1",
     "RECADO_JOBS_LEASE_SECONDS": "3",
     "RECADO_JOBS_POLL_SECONDS": "0.1",
     "RECADO_BROKER_LEASE_SECONDS": "3",
@@ -52,7 +52,10 @@ class World:
         return self.folder / "recado.db"
 
     def start_product(self, step: Step | None = None, occasion: int = 1) -> None:
-        """Start it, armed to die at a step or not; wait until it is ready or dead."""
+        """Start it, armed to die at a step or not, and wait until it is ready.
+
+        Raises `ServerFailedError` with its last words when it ends instead: no step comes earlier.
+        """
         armed = (
             ["tests.faults.victim", str(STEPS.index(step)), str(occasion)] if step else ["recado"]
         )
@@ -62,10 +65,14 @@ class World:
             [sys.executable, "-m", *armed, *arguments, "--simulator", self._simulator_url],
         )
         url = f"http://127.0.0.1:{self._port}/readyz"
-        self.product.wait_until(lambda: self.product_is_dead() or status_of(url) == 200, seconds=60)
+        self.product.wait_until(lambda: status_of(url) == 200, seconds=60)
 
     def product_is_dead(self) -> bool:
         return self.product is None or self.product.ended
+
+    def product_was_killed(self) -> bool:
+        """Whether it is dead by `kill -9`: it ends itself by nothing else that nobody can catch."""
+        return self.product is not None and self.product.exit_code == -signal.SIGKILL
 
     def kill_product(self) -> None:
         if self.product is not None:

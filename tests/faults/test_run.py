@@ -1,0 +1,35 @@
+"""When a run counts as broken, and which steps the runs left out."""
+
+from dataclasses import replace
+
+from tests.faults.judge import Verdict
+from tests.faults.run import Plan, Run, not_reached
+from tests.faults.steps import STEPS
+
+CLEAN = Run(Plan(1, STEPS[0]), Verdict(accepted=12), reached=True, quiet=True)
+
+
+def test_a_clean_run_is_whole() -> None:
+    assert not CLEAN.broken
+
+
+def test_a_run_that_accepted_nothing_tested_nothing() -> None:
+    assert replace(CLEAN, verdict=Verdict()).broken
+
+
+def test_a_run_that_lost_a_message_is_broken() -> None:
+    assert replace(CLEAN, verdict=Verdict(accepted=12, lost=1)).broken
+
+
+def test_a_run_that_never_became_quiet_is_broken() -> None:
+    assert replace(CLEAN, quiet=False).broken
+
+
+def test_a_run_that_gave_something_up_is_broken() -> None:
+    assert replace(CLEAN, given_up=("messages.send: undecodable",)).broken
+
+
+def test_a_step_is_reached_only_where_the_product_died_there() -> None:
+    missed = Run(Plan(2, STEPS[1]), Verdict(accepted=12), reached=False, quiet=True)
+
+    assert not_reached([CLEAN, missed]) == [step.name for step in STEPS[1:]]
