@@ -59,6 +59,16 @@ faults: install  ## kill it again and again, and judge: RUNS=20 SEED=1 TRANSPORT
 bench: servers  ## measure beside a baseline: BENCH=gateway or BENCH=path, without it all
 	@$(RUN)python -m tests.benchmarks $(BENCH)
 
+# What builds a Dockerfile, what brings an archive's images into the cluster (as `kind load
+# image-archive`), and what runs a command where the cluster is reached: `.ci/run` sets all three.
+BUILDER ?= buildah bud --layers
+LOAD ?=
+INSIDE ?=
+
+test-cluster: servers  ## the chart on the cluster of KUBECONFIG: BUILDER= LOAD= INSIDE=
+	@$(RUN)python -m tests.cluster build --builder "$(BUILDER)" --load "$(LOAD)"
+	@$(INSIDE) $(RUN)python -m tests.cluster prove
+
 # Installing it
 
 install: .venv/.installed  ## what runs and the development tools, in the exact versions of the locks
@@ -73,6 +83,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 lock: $(UV)  ## bring the locks in line with the pyproject files; UPGRADE=--upgrade-package X for newer versions
 	$(COMPILE) $(PROJECTS) -o requirements.lock
 	$(COMPILE) -c requirements.lock --group dev -o requirements-dev.lock
+	$(COMPILE) -c requirements-dev.lock deploy/build.in -o deploy/build.lock
 
 .venv/.runtime: $(UV) requirements.lock $(PROJECTS)
 	@echo "Installing what Recado runs on into .venv (235 MB)"
@@ -93,4 +104,4 @@ lock: $(UV)  ## bring the locks in line with the pyproject files; UPGRADE=--upgr
 	    || python3 -m pip install -q --target .tools uv==$(UV_VERSION) \
 	    || { rm -rf .tools; echo "uv is missing and could not be installed: install uv, or python3-venv, then try again" >&2; exit 1; }
 
-.PHONY: help run run-kafka quick check test lint types contracts format faults bench install servers lock
+.PHONY: help run run-kafka quick check test lint types contracts format faults bench test-cluster install servers lock

@@ -1,10 +1,10 @@
-"""Installs what the test servers need and this machine lacks: Debian packages and Kafka's jars."""
+"""Installs what the tests need and this machine lacks: Debian packages, Kafka's jars, Helm."""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.servers import chromium, kafka, kafka_jars, postgres
+from tests.servers import chromium, helm, kafka, kafka_jars, postgres, prometheus
 from tests.servers.processes import ServerMissingError, run
 
 
@@ -16,6 +16,9 @@ def install() -> None:
     if _kafka_is_ours() and not kafka_jars.are_kept():
         print("Fetching Kafka's jars through Maven into .tools/kafka-libs (37 MB)", flush=True)
         kafka_jars.fetch_jars()
+    if not helm.are_kept():
+        print("Fetching Helm and Kubernetes' schemas into .tools/helm (200 MB)", flush=True)
+        helm.fetch()
 
 
 def missing_packages() -> Iterator[str]:
@@ -30,6 +33,8 @@ def missing_packages() -> Iterator[str]:
     if _is_missing(chromium.find_chromium):
         yield "chromium"
         yield "libatomic1"  # for the driver inside the playwright package
+    if _is_missing(prometheus.find_prometheus):
+        yield "prometheus"
 
 
 def install_packages(packages: Sequence[str]) -> None:

@@ -47,17 +47,20 @@ def kafka() -> Generator[KafkaCluster]:
 
 
 @contextmanager
-def local_kafka(*, nodes: int = 1) -> Generator[KafkaCluster]:
-    """A cluster of our own in any case, whose nodes a test may stop, kill and hang."""
+def local_kafka(*, nodes: int = 1, host: str = "127.0.0.1") -> Generator[KafkaCluster]:
+    """A cluster of our own in any case, whose nodes a test may stop, kill and hang.
+
+    Clients reach it at `host`, an address of this machine.
+    """
     runtime = JavaRuntime(find_java(), find_jars())
     with TemporaryDirectory(prefix="recado-kafka-", ignore_cleanup_errors=True) as folder:
-        members = _formatted(runtime, Path(folder), nodes)
+        members = _formatted(runtime, Path(folder), nodes, host)
         try:
             for node in members:
                 node.launch()
             for node in members:
                 node.wait_until_ready(brokers=nodes)
-            yield KafkaCluster(",".join(f"127.0.0.1:{node.port}" for node in members), members)
+            yield KafkaCluster(",".join(f"{host}:{node.port}" for node in members), members)
         finally:
             for node in members:
                 node.discard()
@@ -74,7 +77,7 @@ def find_java() -> str:
     return java
 
 
-def _formatted(runtime: JavaRuntime, folder: Path, count: int) -> list[KafkaNode]:
+def _formatted(runtime: JavaRuntime, folder: Path, count: int, host: str) -> list[KafkaNode]:
     ports = free_ports(2 * count)
     client_ports, controller_ports = ports[:count], ports[count:]
     voters = ",".join(
@@ -86,14 +89,14 @@ def _formatted(runtime: JavaRuntime, folder: Path, count: int) -> list[KafkaNode
     for number, (port, controller_port) in enumerate(
         zip(client_ports, controller_ports, strict=True), 1
     ):
-        node = KafkaNode(runtime, folder / f"node-{number}", port=port)
-        node.format(cluster_id, shared | _node_properties(number, port, controller_port))
+        node = KafkaNode(runtime, folder / f"node-{number}", host=host, port=port)
+        own = _node_properties(number, f"PLAINTEXT://{host}:{port}", controller_port)
+        node.format(cluster_id, shared | own)
         members.append(node)
     return members
 
 
-def _node_properties(number: int, port: int, controller_port: int) -> dict[str, object]:
-    client = f"PLAINTEXT://127.0.0.1:{port}"
+def _node_properties(number: int, client: str, controller_port: int) -> dict[str, object]:
     return {
         "node.id": number,
         "listeners": f"{client},CONTROLLER://127.0.0.1:{controller_port}",

@@ -33,8 +33,9 @@ class JavaRuntime:
 class KafkaNode:
     """A node whose port and data stay the same over every stop, kill and start."""
 
-    def __init__(self, runtime: JavaRuntime, folder: Path, *, port: int) -> None:
+    def __init__(self, runtime: JavaRuntime, folder: Path, *, host: str, port: int) -> None:
         self.port = port
+        self._host = host
         self._runtime = runtime
         self._folder = folder
         self._server: Server | None = None
@@ -56,7 +57,7 @@ class KafkaNode:
     def wait_until_ready(self, *, brokers: int = 1) -> None:
         """Return once clients are served and `brokers` nodes are known here."""
         self._running.wait_until(
-            lambda: brokers_known_at(self.port) >= brokers, seconds=READY_SECONDS
+            lambda: brokers_known_at(self.port, self._host) >= brokers, seconds=READY_SECONDS
         )
 
     def start(self) -> None:
@@ -94,10 +95,10 @@ class KafkaNode:
         return self._server
 
 
-def brokers_known_at(port: int) -> int:
+def brokers_known_at(port: int, host: str = "127.0.0.1") -> int:
     """Ask for metadata in Kafka's own protocol; 0 while nobody answers there."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        with socket.create_connection((host, port), timeout=1) as connection:
             size = struct.pack(">i", len(METADATA_OF_NO_TOPIC))
             connection.sendall(size + METADATA_OF_NO_TOPIC)
             head = connection.makefile("rb").read(12)  # size, correlation id, number of brokers

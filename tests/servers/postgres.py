@@ -72,11 +72,18 @@ def postgres() -> Generator[PostgresServer]:
     if address := os.environ.get(ADDRESS):
         yield PostgresServer(address)
         return
+    with local_postgres() as server:
+        yield server
+
+
+@contextmanager
+def local_postgres(*, host: str = "127.0.0.1") -> Generator[PostgresServer]:
+    """A cluster of our own in any case; clients reach it at `host`, an address of this machine."""
     programs = find_programs()
     with TemporaryDirectory(prefix="recado-postgres-") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
-        with _running(programs, Path(folder)) as admin_url:
+        with _running(programs, Path(folder), host) as admin_url:
             yield PostgresServer(admin_url)
 
 
@@ -96,10 +103,12 @@ def find_programs() -> Path:
 
 
 @contextmanager
-def _running(programs: Path, folder: Path) -> Generator[str]:
+def _running(programs: Path, folder: Path, host: str) -> Generator[str]:
     data, password, (port,) = folder / "data", secrets.token_urlsafe(), free_ports(1)
     _initialize(programs, data, password)
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+    with (data / "pg_hba.conf").open("a") as rules:
+        rules.write("host all all all scram-sha-256\n")
+    options = {"port": port, "listen_addresses": host, "unix_socket_directories": ""}
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     server = Server(
         [str(programs / "postgres"), "-D", str(data), *arguments],
@@ -107,8 +116,8 @@ def _running(programs: Path, folder: Path) -> Generator[str]:
         user=SYSTEM_USER,
     )
     try:
-        server.wait_until(lambda: _answers(programs, port), seconds=30)
-        yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        server.wait_until(lambda: _answers(programs, host, port), seconds=30)
+        yield f"postgresql://postgres:{password}@{host}:{port}/postgres"
     finally:
         server.end(signal.SIGQUIT)  # an immediate shutdown: what it holds is thrown away
 
@@ -126,8 +135,8 @@ def _initialize(programs: Path, data: Path, password: str) -> None:
     run(command, user=SYSTEM_USER)
 
 
-def _answers(programs: Path, port: int) -> bool:
-    probe = [str(programs / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
+def _answers(programs: Path, host: str, port: int) -> bool:
+    probe = [str(programs / "pg_isready"), "--quiet", f"--host={host}", f"--port={port}"]
     return subprocess.run(probe, check=False).returncode == 0
 
 

@@ -15,7 +15,7 @@ from common.database.migrations import upgrade
 from recado.development import SENDERS, development_secrets
 from recado.whereabouts import Whereabouts
 from tests.servers.kafka import KafkaCluster
-from tests.servers.loopback import call, status_of
+from tests.servers.loopback import call, status_of, what_is_missing
 from tests.servers.postgres import PostgresDatabase
 from tests.servers.processes import Server, ServerFailedError, free_ports
 
@@ -86,14 +86,12 @@ class Stack:
         return Whereabouts(gateway, simulator, self.data, self.secrets, health_url=health)
 
     def start_all(self) -> None:
-        """Start every service, seed, and wait until all are ready."""
+        """Start every service and seed; they may not be ready yet."""
         at = self.whereabouts
         for name in MODULES:
             self.start(name)
         self.wait_until_ready("simulator")
         self.operate("sample", at.url, at.simulator_url, "--data", str(self.data))
-        for name in MODULES:
-            self.wait_until_ready(name)
 
     def start(self, name: str) -> None:
         module, *arguments = MODULES[name]
@@ -108,6 +106,9 @@ class Stack:
     def pid(self, name: str) -> int:
         return self._servers[name].pid
 
+    def ended(self, name: str) -> bool:
+        return self._servers[name].ended
+
     def wait_until_ready(self, name: str) -> None:
         self._servers[name].wait_until(lambda: self.readiness(name) == 200, seconds=60)
 
@@ -120,6 +121,10 @@ class Stack:
     def readiness(self, name: str) -> int | None:
         """The status of `/readyz`; None where nothing answers."""
         return status_of(f"http://127.0.0.1:{self._ports.health[name]}/readyz")
+
+    def missing(self, name: str) -> dict[str, str] | None:
+        """What `/readyz` says is missing, and why; None where nothing answers."""
+        return what_is_missing(f"http://127.0.0.1:{self._ports.health[name]}")
 
     def operate(self, *arguments: str) -> str:
         """Run a verb of the `recado` command as the operator, and return what it printed."""
@@ -144,6 +149,10 @@ class Stack:
         message = {"from": contact, "to": SENDERS[0], "text": text}
         call("POST", f"{self.whereabouts.simulator_url}/simulator/messages", message)
 
+    def order_faults(self, **plan: object) -> None:
+        """Tell the simulator what shall go wrong."""
+        call("PUT", f"{self.whereabouts.simulator_url}/simulator/faults", plan)
+
     def ledger(self) -> dict[str, Any]:
         return call("GET", f"{self.whereabouts.simulator_url}/simulator/ledger")
 
@@ -162,13 +171,16 @@ def stack(
     *,
     ports: Ports | None = None,
     variables: Mapping[str, str] | None = None,
+    wait: bool = True,
 ) -> Generator[Stack]:
-    """All services up and seeded; all gone at the end."""
+    """All services up and seeded, and with `wait` ready; all gone at the end."""
     with ExitStack() as exits:
         opened = Stack(
             addresses, data, exits=exits, ports=ports or Ports.free(), variables=variables or {}
         )
         opened.start_all()
+        for name in MODULES if wait else ():
+            opened.wait_until_ready(name)
         yield opened
 
 
