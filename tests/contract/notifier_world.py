@@ -47,6 +47,7 @@ from notifier.reconcile_sends import ReconcileSends
 from notifier.sends.models import SEND_PARTS
 from notifier.settings import NotifierSection
 from notifier.track_delivery import TrackDelivery
+from tests.contract.killable_database import KillableDatabase, KilledError
 from tests.servers.postgres import PostgresDatabase
 
 T = TypeVar("T")
@@ -63,37 +64,6 @@ QUICK = NotifierSection(
     reconcile_second_seconds=0,
     uncertain_blocks_seconds=3600,
 )
-
-
-class KilledError(BaseException):
-    """The process ended here: nothing in it handles that."""
-
-
-class KillableDatabase:
-    """One process' database. Ends the process before or after the commit of a transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.commits = 0
-        self.dies_before: int | None = None
-        self.dies_after: int | None = None
-        self.committed: Callable[[], None] = lambda: None
-
-    async def transaction(
-        self, work: Callable[[Transaction], T], *, tenant: Ulid | None = None
-    ) -> T:
-        self.commits += 1
-        number = self.commits
-        if self.dies_before is not None and number >= self.dies_before:
-            raise KilledError
-        result = await self._database.transaction(work, tenant=tenant)
-        self.committed()
-        if self.dies_after is not None and number >= self.dies_after:
-            raise KilledError
-        return result
-
-    async def read(self, work: Callable[[Transaction], T], *, tenant: Ulid | None = None) -> T:
-        return await self._database.read(work, tenant=tenant)
 
 
 Plan = Callable[[OutgoingMessage], Awaitable[SendResult]]

@@ -33,6 +33,7 @@ from tests.servers.postgres import PostgresDatabase
 
 OTHER_KEY = SecretCipher({"other": b"o" * 32})
 PATIENT = QUICK.model_copy(update={"reconcile_first_seconds": 600.0})
+SLOW = QUICK.model_copy(update={"retry_first_seconds": 600.0})
 IMPATIENT = JobSettings(retry_attempts=2, retry_first_seconds=0.001, poll_seconds=0.02)
 
 
@@ -111,7 +112,7 @@ async def test_a_send_of_unknown_outcome_waits_for_its_account_too(world: World)
     await world.reseal(OTHER_KEY)
 
     with pytest.raises(DependencyDown):
-        await process.run_one(RECONCILE)
+        await world.process().run_one(RECONCILE)
 
     assert await world.states() == ["uncertain"]
 
@@ -119,7 +120,7 @@ async def test_a_send_of_unknown_outcome_waits_for_its_account_too(world: World)
 async def test_what_was_refused_before_its_account_closed_is_surely_not_sent(
     world: World,
 ) -> None:
-    process = world.process(QUICK.model_copy(update={"retry_first_seconds": 600.0}))
+    process = world.process(SLOW)
 
     async def close_and_refuse(_message: OutgoingMessage) -> SendResult:
         await world.reseal(OTHER_KEY)
@@ -182,7 +183,7 @@ async def test_an_answer_that_cannot_be_kept_keeps_no_other_recipient_waiting(
 
 
 async def test_a_part_that_cannot_be_read_waits_alone_and_in_the_end_fails(world: World) -> None:
-    process = world.process()
+    process = world.process(SLOW)
     await process.accept(world.send(to=ANA))
     await world.admin("update sends set channel = 'pigeon'")
     await process.accept(world.send(to=BIA))

@@ -11,7 +11,8 @@ from common.events import SendAccepted
 from common.jobs import LeaseLostError
 from common.testing import eventually
 from notifier.message_sender import OutgoingMessage, Refused, SendResult
-from tests.contract.notifier_world import ANA, KilledError, Plan, Process, World, new_world
+from tests.contract.killable_database import KilledError
+from tests.contract.notifier_world import ANA, Plan, Process, World, new_world
 from tests.servers.postgres import PostgresDatabase
 
 ANSWER = "Temos pão, bolo e café. " * 140

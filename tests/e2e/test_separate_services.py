@@ -201,7 +201,9 @@ async def received(database: PostgresDatabase, count: int) -> bool:
 
 async def replies_delivered(database: PostgresDatabase, count: int) -> bool:
     """Whether the processor knows of so many replies that they reached their contacts."""
-    statement = "select distinct message_id from reply_deliveries where status = 'delivered'"
+    statement = (
+        "select distinct message_id from reply_deliveries where status in ('delivered', 'read')"
+    )
     return len(await fetch(database, statement)) == count
 
 

@@ -1,16 +1,18 @@
 """Programs that run no longer than the process that started them."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 POLL_SECONDS = 0.05
 LAST_WORDS = 3000
+PORTS = (10_000, 32_000)
 
 
 class ServerMissingError(RuntimeError):
@@ -108,12 +110,22 @@ class Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listened on a moment ago, all different."""
+    """Loopback ports that nobody listened on a moment ago, all different.
+
+    None is of those that the system gives to outgoing connections: a server that was stopped finds
+    its port free when it is started again.
+    """
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        return [_bind_some(stack) for _ in range(count)]
+
+
+def _bind_some(stack: ExitStack) -> int:
+    while True:
+        one = stack.enter_context(socket.socket())
+        port = random.randrange(*PORTS)
+        with suppress(OSError):  # taken: try another
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
