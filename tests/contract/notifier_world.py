@@ -23,7 +23,6 @@ from common.accounts import (
 )
 from common.broker.outbox import Outbox, publish_key
 from common.database import Database, Transaction, insert_once, open_database
-from common.database.migrations import upgrade
 from common.events import Channel, DeliveryReported, Event, Payload, SendMessage, decode
 from common.ids import Ulid, new_id
 from common.jobs import Job, Jobs
@@ -48,7 +47,8 @@ from notifier.sends.models import SEND_PARTS
 from notifier.settings import NotifierSection
 from notifier.track_delivery import TrackDelivery
 from tests.contract.killable_database import KillableDatabase, KilledError
-from tests.servers.postgres import PostgresDatabase
+from tests.servers.migrated import migrated_postgres, migrated_sqlite
+from tests.servers.postgres import PostgresServer
 
 T = TypeVar("T")
 
@@ -194,6 +194,7 @@ class World:
     database: Database
     account: ChannelAccount
     admin: Callable[[str], Awaitable[None]]
+    owner_url: str
     provider: Provider = field(default_factory=Provider)
     outbox: Outbox = field(default_factory=lambda: Outbox("notifier"))
 
@@ -307,12 +308,24 @@ class World:
 
 
 @asynccontextmanager
-async def new_world(folder: Path, server: PostgresDatabase | None) -> AsyncGenerator[World]:
-    """Migrate as the owner, and work as a serving process does; no server is a file."""
-    owner = f"sqlite:///{folder}/recado.db" if server is None else server.admin_url
-    await upgrade(owner, ["processor", "notifier"])
-    serving = owner if server is None else await server.add_serving_login()
-    long_ago = "0" if server is None else "'2001-01-01'"
+async def new_world(folder: Path, server: PostgresServer | None) -> AsyncGenerator[World]:
+    """Take a migrated database, and work as a serving process does; no server is a file."""
+    if server is None:
+        url = await migrated_sqlite(folder / "recado.db")
+        async with _world(serving=url, owner=url, long_ago="0") as world:
+            yield world
+        return
+    place = await migrated_postgres(server)
+    try:
+        serving = await place.add_serving_login()
+        async with _world(serving, place.admin_url, long_ago="'2001-01-01'") as world:
+            yield world
+    finally:
+        await place.drop()
+
+
+@asynccontextmanager
+async def _world(serving: str, owner: str, *, long_ago: str) -> AsyncGenerator[World]:
     async with (
         open_database(serving, pool_size=5, busy_seconds=5) as database,
         open_database(owner, pool_size=1, busy_seconds=5) as owned,
@@ -324,4 +337,4 @@ async def new_world(folder: Path, server: PostgresDatabase | None) -> AsyncGener
 
         account = new_channel_account()
         await store_channel_account(database, account, CIPHER)
-        yield World(database, account, admin)
+        yield World(database, account, admin, owner)

@@ -17,7 +17,6 @@ from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport
 from common.database import Database, Transaction, open_database
-from common.database.migrations import upgrade
 from common.events import Channel, Event, MediaReference, MessageReceived, SendMessage, decode
 from common.ids import Ulid, new_id
 from common.jobs import Job, Jobs
@@ -32,6 +31,7 @@ from processor.job_kinds import PUBLISH, TIMER, TURN
 from processor.publish_replies import PublishReplies
 from processor.receive_message import ReceiveMessage
 from tests.contract.processor_doubles import Echo
+from tests.servers.migrated import migrated_postgres, migrated_sqlite
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 SENDER = "whatsapp:+551140028922"
@@ -199,17 +199,13 @@ def paced(
 
 @asynccontextmanager
 async def open_world(request: pytest.FixtureRequest, folder: Path) -> AsyncGenerator[World]:
-    """Migrate an empty database of the kind that `request.param` names, and add a tenant."""
+    """Take a migrated database of the kind that `request.param` names, and add a tenant."""
     if request.param == "sqlite":
-        url = f"sqlite:///{folder}/recado.db"
-        await upgrade(url, ["processor"])
-        async with _opened(url) as database:
+        async with _opened(await migrated_sqlite(folder / "recado.db")) as database:
             yield await _world(database, database)
         return
-    server = request.getfixturevalue("postgres_server")
-    place = await server.create_database()
+    place = await migrated_postgres(request.getfixturevalue("postgres_server"))
     try:
-        await upgrade(place.admin_url, ["processor"])
         serving = await place.add_serving_login()
         async with _opened(place.admin_url) as owner, _opened(serving) as database:
             yield await _world(database, owner)

@@ -29,7 +29,7 @@ from tests.contract.notifier_world import (
     answering,
     new_world,
 )
-from tests.servers.postgres import PostgresDatabase
+from tests.servers.postgres import PostgresServer
 
 OTHER_KEY = SecretCipher({"other": b"o" * 32})
 PATIENT = QUICK.model_copy(update={"reconcile_first_seconds": 600.0})
@@ -38,12 +38,12 @@ IMPATIENT = JobSettings(retry_attempts=2, retry_first_seconds=0.001, poll_second
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def server(request: pytest.FixtureRequest) -> PostgresDatabase | None:
-    return None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+def server(request: pytest.FixtureRequest) -> PostgresServer | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_server")
 
 
 @pytest.fixture
-async def world(server: PostgresDatabase | None, tmp_path: Path) -> AsyncIterator[World]:
+async def world(server: PostgresServer | None, tmp_path: Path) -> AsyncIterator[World]:
     async with new_world(tmp_path, server) as world:
         for contact in (ANA, BIA):
             await world.permit(contact)

@@ -13,19 +13,19 @@ from common.testing import eventually
 from notifier.message_sender import OutgoingMessage, Refused, SendResult
 from tests.contract.killable_database import KilledError
 from tests.contract.notifier_world import ANA, Plan, Process, World, new_world
-from tests.servers.postgres import PostgresDatabase
+from tests.servers.postgres import PostgresServer
 
 ANSWER = "Temos pão, bolo e café. " * 140
 MOST_COMMITS = 40
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def server(request: pytest.FixtureRequest) -> PostgresDatabase | None:
-    return None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+def server(request: pytest.FixtureRequest) -> PostgresServer | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_server")
 
 
 @pytest.fixture
-async def world(server: PostgresDatabase | None, tmp_path: Path) -> AsyncIterator[World]:
+async def world(server: PostgresServer | None, tmp_path: Path) -> AsyncIterator[World]:
     async with new_world(tmp_path, server) as world:
         yield world
 
@@ -203,18 +203,18 @@ class TestPostgres:
     """What cannot come between on SQLite, where one writes at a time."""
 
     @pytest.fixture
-    def server(self, postgres_database: PostgresDatabase) -> PostgresDatabase:
-        return postgres_database
+    def server(self, postgres_server: PostgresServer) -> PostgresServer:
+        return postgres_server
 
     async def test_a_callback_that_is_being_written_is_waited_for_and_not_undone(
-        self, world: World, server: PostgresDatabase
+        self, world: World
     ) -> None:
         await world.permit()
         world.provider.plans.append(world.provider.kill_after_taking)
         await world.process().accept(world.send())
         assert await work_until_killed(world.process())
         await world.lose_leases()
-        callback = await asyncpg.connect(server.admin_url)
+        callback = await asyncpg.connect(world.owner_url)
         await callback.execute("begin; update send_parts set state = 'accepted'")
 
         async def is_waited_for() -> bool:

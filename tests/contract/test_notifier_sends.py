@@ -20,19 +20,19 @@ from tests.contract.notifier_world import (
     answering,
     new_world,
 )
-from tests.servers.postgres import PostgresDatabase
+from tests.servers.postgres import PostgresServer
 
 SMS = "+551140028922"
 LONG = "Pão de queijo, sempre quentinho. " * 121
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def server(request: pytest.FixtureRequest) -> PostgresDatabase | None:
-    return None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+def server(request: pytest.FixtureRequest) -> PostgresServer | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_server")
 
 
 @pytest.fixture
-async def world(server: PostgresDatabase | None, tmp_path: Path) -> AsyncIterator[World]:
+async def world(server: PostgresServer | None, tmp_path: Path) -> AsyncIterator[World]:
     async with new_world(tmp_path, server) as world:
         yield world
 

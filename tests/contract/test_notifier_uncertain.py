@@ -10,18 +10,18 @@ from common.events import Payload, SendAccepted, SendFailed, Unanswered
 from common.jobs import LeaseLostError
 from notifier.message_sender import OutgoingMessage, Refused, SendResult, Unknown
 from tests.contract.notifier_world import QUICK, Process, World, new_world
-from tests.servers.postgres import PostgresDatabase
+from tests.servers.postgres import PostgresServer
 
 PATIENT = QUICK.model_copy(update={"reconcile_first_seconds": 600.0})
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def server(request: pytest.FixtureRequest) -> PostgresDatabase | None:
-    return None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+def server(request: pytest.FixtureRequest) -> PostgresServer | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_server")
 
 
 @pytest.fixture
-async def world(server: PostgresDatabase | None, tmp_path: Path) -> AsyncIterator[World]:
+async def world(server: PostgresServer | None, tmp_path: Path) -> AsyncIterator[World]:
     async with new_world(tmp_path, server) as world:
         await world.permit()
         yield world
