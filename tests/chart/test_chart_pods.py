@@ -58,7 +58,7 @@ def test_a_pod_has_time_to_drain(owner: str) -> None:
 def test_a_gateway_that_ends_takes_webhooks_until_nobody_sends_it_any() -> None:
     container = containers(PRODUCTION)["recado-gateway"]
 
-    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 10}}}
 
 
 @pytest.mark.parametrize("owner", SERVICES)

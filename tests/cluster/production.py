@@ -49,10 +49,9 @@ def prove_production(program: str, server: PostgresServer, broker: KafkaCluster)
     """Install, test, upgrade and roll back under load, judge, uninstall."""
     with namespace("production") as place:
         account = TwilioAccount.made_up()
-        with step(f"{program} production: Secrets, and a simulator in Twilio's place"):
+        with step(f"{program} production: a database, and Secrets"):
             logins = asyncio.run(new_database(server))
             add_secrets(place, logins, account)
-            start_simulator(place)
         release = Release(program, place, production_values(place, broker))
         site = Site(place, release, logins.superuser_url)
         _install(program, site, account)
@@ -65,6 +64,8 @@ def _install(program: str, site: Site, account: TwilioAccount) -> None:
     release = site.release
     with step(f"{program} production: install, migrations first"):
         release.install()
+    with step(f"{program} production: a simulator in Twilio's place"):
+        start_simulator(site.place)
     with step(f"{program} production: what Twilio did not sign is refused"):
         site.place.python(SIMULATOR, UNSIGNED, f"http://{NAME}.{site.place.name}.svc")
     with step(f"{program} production: a tenant and its account"):

@@ -18,6 +18,8 @@ from tests.servers.postgres import PostgresServer
 SIMULATOR = "simulator"
 SIMULATOR_PORT = 8090
 SENDER = SENDERS[0]
+PUBLIC_URL = "http://recado"
+"""The Service, as the simulator's pod calls it."""
 PATIENT = {
     "RECADO_GATEWAY_ACCOUNT_READ_SECONDS": "8",
     "RECADO_GATEWAY_PUBLISH_SECONDS": "8",
@@ -88,7 +90,7 @@ def production_values(place: Namespace, broker: KafkaCluster) -> Mapping[str, An
     one_pod = {"replicas": 1}
     return {
         "environment": "staging",
-        "publicUrl": f"http://recado.{place.name}.svc",
+        "publicUrl": PUBLIC_URL,
         "kafka": {
             "bootstrapServers": broker.bootstrap,
             "topicPrefix": place.name,
@@ -111,7 +113,19 @@ def simulator_url(place: Namespace) -> str:
 
 
 def start_simulator(place: Namespace) -> None:
-    """One pod and its Service; the ledger lives as long as the pod."""
+    """One pod and its Service; the ledger lives as long as the pod.
+
+    It knows the gateway's address by itself: the DNS of a small, busy cluster may take longer than
+    the 2 s that Twilio waits for a connection, and that would look like a gateway that is away.
+    """
+    address = place.kubectl("get", "service", "recado", "--output=jsonpath={.spec.clusterIP}")
+    simulator = _simulator()
+    simulator["spec"]["hostAliases"] = [{"ip": address, "hostnames": ["recado"]}]
+    place.apply(simulator, _simulator_service())
+    place.kubectl("wait", "pod", SIMULATOR, "--for=condition=Ready", "--timeout=60s")
+
+
+def _simulator() -> dict[str, Any]:
     variables = {
         "RECADO_ENVIRONMENT": "development",
         "RECADO_SIMULATOR_HOST": "0.0.0.0",  # noqa: S104 - pods come from outside
@@ -119,27 +133,27 @@ def start_simulator(place: Namespace) -> None:
         "RECADO_SIMULATOR_FILE": "/var/lib/recado/simulator.db",
     }
     ready = {"httpGet": {"path": "/simulator/senders", "port": SIMULATOR_PORT}}
-    place.apply(
-        pod(
-            SIMULATOR,
-            "simulator",
-            env=[{"name": name, "value": value} for name, value in variables.items()],
-            # patient, or a busy moment of the machine would take it out of its Service
-            readinessProbe={**ready, "periodSeconds": 1, "timeoutSeconds": 10},
-        ),
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": SIMULATOR},
-            "spec": {"selector": {"app": SIMULATOR}, "ports": [{"port": SIMULATOR_PORT}]},
-        },
+    return pod(
+        SIMULATOR,
+        "simulator",
+        env=[{"name": name, "value": value} for name, value in variables.items()],
+        # patient, or a busy moment of the machine would take it out of its Service
+        readinessProbe={**ready, "periodSeconds": 1, "timeoutSeconds": 10},
+        resources={"requests": {"cpu": "250m"}},
     )
-    place.kubectl("wait", "pod", SIMULATOR, "--for=condition=Ready", "--timeout=60s")
+
+
+def _simulator_service() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": SIMULATOR},
+        "spec": {"selector": {"app": SIMULATOR}, "ports": [{"port": SIMULATOR_PORT}]},
+    }
 
 
 def set_up_number(place: Namespace, account: TwilioAccount, *, id_at_recado: str) -> None:
     """As in Twilio's console, but without retries: a webhook that fails once has failed."""
-    public = f"http://recado.{place.name}.svc/webhooks/twilio/{id_at_recado}/messages"
     ask_simulator(
         place,
         "POST",
@@ -148,7 +162,7 @@ def set_up_number(place: Namespace, account: TwilioAccount, *, id_at_recado: str
             "address": SENDER,
             "account_sid": account.sid,
             "auth_token": account.auth_token,
-            "webhook_url": public,
+            "webhook_url": f"{PUBLIC_URL}/webhooks/twilio/{id_at_recado}/messages",
             "name": "Padaria",
         },
     )
