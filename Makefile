@@ -28,7 +28,7 @@ run-kafka: servers  ## the same as separate processes on a local Kafka and Postg
 # Working on it
 
 quick: install lint types contracts  ## what a change needs first, in under a minute
-	@$(RUN)pytest -q -m "not slow" $(wildcard tests/unit tests/architecture tests/contract)
+	@$(RUN)pytest -q -n 2 -m "not slow" tests/unit
 
 check: lint types contracts test  ## everything that must hold before a change lands
 

@@ -1,4 +1,3 @@
-import os
 from base64 import b64encode
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from common.errors import PermanentError, StartError
 from common.ids import new_id
 from common.settings import SecretSettings
 
-OLD, NEW = os.urandom(32), os.urandom(32)
+OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_key_that_is_gone_is_named(place: Place) -> None:
         SecretCipher({"new": NEW}).decrypt(place, "old", ciphertext)
 
 
-@pytest.mark.parametrize("ciphertext", [b"", b"short", os.urandom(12), os.urandom(64)])
+@pytest.mark.parametrize("ciphertext", [b"", b"short", bytes(12), bytes(range(64))])
 def test_bytes_that_are_no_ciphertext_are_refused(place: Place, ciphertext: bytes) -> None:
     with pytest.raises(PermanentError):
         SecretCipher({"k1": NEW}).decrypt(place, "k1", ciphertext)
