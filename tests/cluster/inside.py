@@ -15,7 +15,7 @@ def faults() -> list[str]:
     """Say what is wrong, each in a sentence."""
     found = [f"{name} is in the image" for name in BUILDERS if shutil.which(name)]
     found += [f"{name} is installed" for name in ("pip", "uv", "pytest") if _is_installed(name)]
-    found += [f"{path} is in the image" for path in ("/root/.cache", "/build") if _exists(path)]
+    found += [f"{path} is in the image" for path in ("~root/.cache", "/build") if _exists(path)]
     found += [f"{path} can be written to" for path in ("/opt/recado", "/etc") if _writes(path)]
     if (os.getuid(), os.getgid()) != (65532, 65532):
         found.append(f"it runs as {os.getuid()}:{os.getgid()}")
@@ -30,7 +30,7 @@ def _is_installed(module: str) -> bool:
 
 def _exists(path: str) -> bool:
     try:
-        return Path(path).exists()
+        return Path(path).expanduser().exists()
     except PermissionError:
         return False
 
