@@ -4,9 +4,6 @@
 interleaved rounds; the gateway does all of its work (signature, event, acks=all, log, spans).
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import signal
 import statistics
@@ -20,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from common.ids import new_id
+from gateway.twilio_signature import sign
 from processor import sample
 from recado.development import SENDERS
 from recado.whereabouts import Whereabouts
@@ -163,14 +161,14 @@ def signed_request(at: Whereabouts) -> str:
     """One WhatsApp message as Twilio posts it, each with an id of its own."""
     form = _form(at)
     path = f"/webhooks/twilio/{sample.ACCOUNT}/messages"
-    signed = at.url + path + "".join(name + form[name] for name in sorted(form))
-    digest = hmac.digest(at.secrets.auth_token.encode(), signed.encode(), hashlib.sha1)
+    fields = [(name.encode(), value.encode()) for name, value in form.items()]
+    signature = sign((at.url + path).encode(), fields, at.secrets.auth_token.encode())
     body = urlencode(form)
     headers = {
         "Host": at.url.removeprefix("http://"),
         "Content-Type": "application/x-www-form-urlencoded",
         "Content-Length": str(len(body)),
-        "X-Twilio-Signature": base64.b64encode(digest).decode(),
+        "X-Twilio-Signature": signature.decode(),
         "User-Agent": "TwilioProxy/1.1",
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

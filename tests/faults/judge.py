@@ -37,7 +37,8 @@ class Verdict:
 
     @property
     def broken(self) -> bool:
-        return bool(self.lost + self.duplicated + self.out_of_order + self.silent + self.uncertain)
+        """Whether a promise was broken; a part of unknown outcome breaks none by itself."""
+        return bool(self.lost + self.duplicated + self.out_of_order + self.silent)
 
     def __str__(self) -> str:
         return " ".join(f"{f.name}={getattr(self, f.name)}" for f in fields(self))

@@ -6,7 +6,7 @@ from tests.faults.run import Plan, not_reached, run_all
 from tests.faults.steps import STEPS
 
 AT_EVERY_STEP = [Plan(seed, step) for seed, step in enumerate(STEPS, start=100)]
-AT_RANDOM = [Plan(seed, None) for seed in range(200, 204)]
+AT_RANDOM = [Plan(seed, None, rough=seed % 2 == 0) for seed in range(200, 204)]
 
 
 @pytest.mark.faults

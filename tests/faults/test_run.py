@@ -21,6 +21,13 @@ def test_a_run_that_lost_a_message_is_broken() -> None:
     assert replace(CLEAN, verdict=Verdict(accepted=12, lost=1)).broken
 
 
+def test_a_part_of_unknown_outcome_is_allowed_only_where_calls_and_callbacks_are_lost() -> None:
+    unknown = Verdict(accepted=12, uncertain=1)
+
+    assert replace(CLEAN, verdict=unknown).broken
+    assert not replace(CLEAN, verdict=unknown, plan=Plan(1, None, rough=True)).broken
+
+
 def test_a_run_that_never_became_quiet_is_broken() -> None:
     assert replace(CLEAN, quiet=False).broken
 

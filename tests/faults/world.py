@@ -123,13 +123,23 @@ def world(folder: Path) -> Generator[World]:
         yield World(folder, stack)
 
 
-def fault_plan(chance: random.Random) -> dict[str, Any]:
-    """What goes wrong at the provider in a run, besides the kill: a little of everything."""
+def fault_plan(chance: random.Random, *, rough: bool) -> dict[str, Any]:
+    """What goes wrong at the provider in a run, besides the kill.
+
+    A gentle provider took the one call that it does not answer, and all its callbacks come: no part
+    is left to a person. A rough one may lose the same part twice, and then one is.
+    """
+    unanswered = ("timeout_after_accept", "500_after_accept")
+    lost = {kind: {"rate": 0.04} for kind in (*unanswered, "reset")}
+    create = lost if rough else {chance.choice(unanswered): {"next": 1}}
     return {
         "seed": chance.randrange(1 << 30),
-        # one call of unknown outcome: a part that meets two goes to a person, as it should
-        "create": {"500_after_accept": {"next": 1}, "429": {"rate": 0.04}},
-        "callbacks": {"duplicate": {"rate": 0.1}, "reorder": {"rate": 0.1}},
+        "create": {"429": {"rate": 0.04}, **create},
+        "callbacks": {
+            "duplicate": {"rate": 0.1},
+            "reorder": {"rate": 0.1},
+            "drop": {"rate": 0.1 if rough else 0},
+        },
         "inbound": {"duplicate": {"rate": 0.1}},
         "hang_seconds": 3,
     }
