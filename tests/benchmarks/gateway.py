@@ -65,7 +65,7 @@ def load(candidate: Candidate, *, rate: float) -> dict[str, float]:
     }
     command = ["taskset", "-c", str(OTHER_CORE), sys.executable, "-m", "tests.benchmarks.load"]
     done = subprocess.run(
-        command, input=json.dumps(order), capture_output=True, text=True, check=True
+        command, input=json.dumps(order), stdout=subprocess.PIPE, text=True, check=True
     )
     result: dict[str, float] = json.loads(done.stdout)
     if result["failed"]:
