@@ -53,10 +53,10 @@ RUNS ?= 20
 SEED ?= 1
 TRANSPORT ?= sqlite
 
-faults: install  ## kill it again and again, and judge: RUNS=20 SEED=1 TRANSPORT=sqlite
+faults: $(if $(filter kafka,$(TRANSPORT)),servers,install)  ## kill it again and again, and judge: RUNS=20 SEED=1 TRANSPORT=sqlite or kafka
 	@$(RUN)python -m tests.faults --runs $(RUNS) --seed $(SEED) --transport $(TRANSPORT)
 
-bench: servers  ## measure beside a baseline: BENCH=gateway or BENCH=path, without it all
+bench: servers  ## measure beside a baseline: BENCH=engine, gateway, jobs or path, without it all
 	@$(RUN)python -m tests.benchmarks $(BENCH)
 
 # What builds a Dockerfile, what brings an archive's images into the cluster (as `kind load
@@ -80,10 +80,14 @@ servers: install  ## what `make test` needs of the system: Postgres, Java, Kafka
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
     $(addprefix --no-emit-package ,recado $(addprefix recado-,$(filter-out recado,$(notdir $(MEMBERS))))) $(UPGRADE)
 
+# What a benchmark compares us with; it installs them itself, each apart.
+PEERS = $(basename $(wildcard tests/benchmarks/peers/*.in))
+
 lock: $(UV)  ## bring the locks in line with the pyproject files; UPGRADE=--upgrade-package X for newer versions
 	$(COMPILE) $(PROJECTS) -o requirements.lock
 	$(COMPILE) -c requirements.lock --group dev -o requirements-dev.lock
 	$(COMPILE) -c requirements-dev.lock deploy/build.in -o deploy/build.lock
+	@for peer in $(PEERS); do $(COMPILE) $$peer.in -o $$peer.lock || exit 1; done
 
 .venv/.runtime: $(UV) requirements.lock $(PROJECTS)
 	@echo "Installing what Recado runs on into .venv (235 MB)"

@@ -2,9 +2,14 @@
 
 import argparse
 
-from tests.benchmarks import gateway, path
+from tests.benchmarks import engine, gateway, jobs, path
 
-BENCHMARKS = {"gateway": gateway.main, "path": path.main}
+BENCHMARKS = {
+    "engine": engine.main,
+    "gateway": gateway.main,
+    "jobs": jobs.main,
+    "path": path.main,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="make bench")

@@ -30,6 +30,13 @@ EVERYTHING: Values = {
     "imagePullSecrets": ["registry"],
     "formerPublicUrls": ["https://old.example.com"],
     "secretsVersion": "2",
+    "kafka": {
+        "bootstrapServers": "kafka-0:9093,kafka-1:9093",
+        "security": "SASL_SSL",
+        "existingSecret": "kafka-user",
+        "caSecret": "kafka-ca",
+        "certificateSecret": "kafka-client",
+    },
     "gateway": {
         "extraEnv": {"RECADO_GATEWAY_BODY_BYTES": "131072"},
         "podAnnotations": {"example.com/team": "1"},

@@ -25,6 +25,8 @@ HELD = {
     "encryption-keys": f"first:{base64.b64encode(bytes(range(32))).decode()}",
     "auth-token": "0f" * 16,
     "model-key": "sk-0123456789abcdef",
+    "username": "recado",
+    "password": "gf8-Wq2-Zk5-Nv7-Rt4",
 }
 READ_BY: Mapping[str, type[Settings]] = {
     "recado-gateway": PROCESSES["gateway"],
@@ -33,6 +35,7 @@ READ_BY: Mapping[str, type[Settings]] = {
     "recado-migrate": OperatorSettings,
     "recado-operator": OperatorSettings,
 }
+SERVICES = ("recado-gateway", "recado-processor", "recado-notifier")
 READ_BY_TYPER = {"TWILIO_AUTH_TOKEN"}
 
 
@@ -95,6 +98,28 @@ def test_a_prefix_of_topics_stands_behind_the_servers() -> None:
     given = container(render(values), "recado-gateway")["env"]
 
     assert {"name": "RECADO_BROKER_URL", "value": "kafka://kafka:9092/shop"} in given
+
+
+@pytest.mark.parametrize("owner", [*SERVICES, "recado-operator"])
+def test_the_files_that_kafka_asks_for_are_where_the_variables_say(owner: str) -> None:
+    spec = dict(pods(render(EVERYTHING)))[owner]
+    named = {value for name, value in environment(owner).items() if name.endswith("_FILE")}
+
+    (volume,) = (each["projected"] for each in spec["volumes"] if each["name"] == "kafka")
+    (mount,) = (each for each in spec["containers"][0]["volumeMounts"] if each["name"] == "kafka")
+    items = [item for source in volume["sources"] for item in source["secret"]["items"]]
+
+    assert {f"{mount['mountPath']}/{item['path']}" for item in items} == named
+    assert [source["secret"]["name"] for source in volume["sources"]] == [
+        "kafka-ca",
+        "kafka-client",
+    ]
+    assert volume["defaultMode"] == 0o440
+
+
+def test_a_kafka_that_asks_nothing_needs_no_files() -> None:
+    for _, spec in pods(render(PRODUCTION)):
+        assert [volume["name"] for volume in spec["volumes"]] == ["tmp"]
 
 
 def environment(owner: str) -> dict[str, str]:

@@ -23,6 +23,18 @@ CHANGED: dict[str, tuple[dict[str, Any], str]] = {
         "Leave RECADO_GATEWAY_PORT out of gateway.extraEnv",
     ),
     "a key of no model": ({"model": {"existingSecret": "openai"}}, "Set model.name too"),
+    "a sign-in of nobody": (
+        {"kafka": {"bootstrapServers": "kafka:9093", "security": "SASL_SSL"}},
+        "Set kafka.existingSecret to a Secret",
+    ),
+    "a password that nobody asks for": (
+        {"kafka": {"bootstrapServers": "kafka:9093", "existingSecret": "kafka-user"}},
+        "Set kafka.security to SASL_SSL",
+    ),
+    "an authority for what is not encrypted": (
+        {"kafka": {"bootstrapServers": "kafka:9093", "caSecret": "kafka-ca"}},
+        "Set kafka.security to SSL or SASL_SSL",
+    ),
     "a secret of the chart": (
         {"notifier": {"secretEnv": {"RECADO_DATABASE_URL": {"name": "a", "key": "b"}}}},
         "Leave RECADO_DATABASE_URL out of notifier.extraEnv",
@@ -41,6 +53,9 @@ AGAINST_THE_SCHEMA: dict[str, dict[str, Any]] = {
     "a path in the public address": {"publicUrl": "https://hooks.example.com/recado"},
     "a password in the public address": {"publicUrl": "https://a:b@hooks.example.com"},
     "a broker without a port": {"kafka": {"bootstrapServers": "kafka-0"}},
+    "a password that travels readable": {
+        "kafka": {"bootstrapServers": "kafka:9093", "security": "SASL_PLAINTEXT"}
+    },
     "no pods": {"gateway": {"replicas": 0}},
     "a number as a variable": {"gateway": {"extraEnv": {"RECADO_GATEWAY_BODY_BYTES": 1}}},
     "somebody else's variable": {"gateway": {"extraEnv": {"PATH": "/"}}},

@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.cluster.kubernetes import Namespace, namespace, pod
 from tests.cluster.release import CHART, NAME, Release
-from tests.cluster.rows import read_rows
 from tests.cluster.steps import expect, step, wait_until
 from tests.cluster.surroundings import (
     SENDER,
@@ -26,6 +25,7 @@ from tests.cluster.surroundings import (
     start_simulator,
 )
 from tests.faults.judge import judge
+from tests.faults.rows import postgres_rows
 from tests.servers.kafka import KafkaCluster
 from tests.servers.postgres import PostgresServer
 
@@ -84,7 +84,7 @@ def _change_under_load(program: str, site: Site) -> None:
         with step(f"{program} production: roll back under load"):
             site.release.roll_back()
     ledger = _ledger_at_rest(site.place)
-    rows = asyncio.run(read_rows(site.database_url))
+    rows = asyncio.run(postgres_rows(site.database_url))
     failed = _failed_webhooks(ledger)
     verdict = judge(ledger, rows)
     with step(f"{program} production: {verdict} failed_webhooks={len(failed)}"):

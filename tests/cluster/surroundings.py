@@ -96,6 +96,7 @@ def production_values(place: Namespace, broker: KafkaCluster) -> Mapping[str, An
             "topicPrefix": place.name,
             "partitions": 6,
             "replication": 1,
+            "acceptUnsafe": True,  # it has one broker
         },
         "database": {"existingSecret": "recado-database"},
         "migrations": {"existingSecret": "recado-owner"},

@@ -1,6 +1,6 @@
 """Outbox and dead letters on SQLite and on Postgres, there as a serving process sees them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
 from common.broker.outbox import Outbox, OutboxRow, publish_key
-from common.broker.schema import create_dead_letters, create_outbox
+from common.broker.schema import (
+    create_dead_letters,
+    create_halts,
+    create_outbox,
+    number_dead_letters,
+)
 from common.broker.transport import LARGEST_RECORD
 from common.database import Database, Transaction, open_database
 from common.database.doors import create_roles
@@ -24,6 +29,11 @@ from common.testing.broker import TENANT, message
 from tests.servers.postgres import PostgresDatabase
 
 OUTBOX = Outbox("shop")
+OF_OLDER_VERSION = """
+insert into old_dead_letters values
+    ('t', 'z', null, 'k', '[]', x'31', 'undecodable', 'E', 'd', 0, 0, 0),
+    ('t', 'a', null, 'k', '[]', x'32', 'undecodable', 'E', 'd', 0, 0, 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,7 @@ async def create_on_postgres(server: PostgresDatabase) -> None:
     try:
         for statement in (
             *create_roles(),
-            *create_outbox("shop", "postgresql"),
-            *create_dead_letters("shop", "postgresql"),
+            *created("postgresql"),
         ):
             await connection.execute(statement)
     finally:
@@ -80,8 +89,13 @@ async def create_on_postgres(server: PostgresDatabase) -> None:
 
 
 def create_on_sqlite(tx: Transaction) -> None:
-    for statement in (*create_outbox("shop", "sqlite"), *create_dead_letters("shop", "sqlite")):
+    for statement in created("sqlite"):
         tx.execute(text(statement))
+
+
+def created(dialect: str) -> Iterator[str]:
+    for create in (create_outbox, create_dead_letters, number_dead_letters, create_halts):
+        yield from create("shop", dialect)
 
 
 # Outbox
@@ -205,6 +219,42 @@ async def test_a_record_that_could_not_be_decoded_needs_no_tenant(tables: Tables
     (row,) = await tables.rows("shop_dead_letters")
     assert row["tenant_id"] is None
     assert row["value"] == letter.record.value
+
+
+async def test_a_number_of_a_dead_letter_is_never_used_again(tables: Tables) -> None:
+    dead_letters = DeadLetters("shop", tables.database)
+    letter = dead_letter(tenant=TENANT)
+    numbers: list[int] = []
+
+    for _ in range(2):
+        await dead_letters.record(letter)
+        (row,) = await tables.rows("shop_dead_letters")
+        numbers.append(row["seq"])
+        await tables.database.transaction(
+            lambda tx: dead_letters.remove(tx, numbers[-1]), tenant=TENANT
+        )
+
+    assert numbers[0] < numbers[1]
+    assert await tables.rows("shop_dead_letters") == []
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)  # Postgres just adds a column
+async def test_dead_letters_of_an_older_version_get_numbers_in_their_order(
+    tables: Tables,
+) -> None:
+    def older(tx: Transaction) -> None:
+        for statement in create_dead_letters("old", "sqlite"):
+            tx.execute(text(statement))
+        tx.execute(text(OF_OLDER_VERSION))
+        for statement in number_dead_letters("old", "sqlite"):
+            tx.execute(text(statement))
+
+    await tables.database.transaction(older)
+    await DeadLetters("old", tables.database).record(dead_letter(tenant=TENANT))
+
+    rows = await tables.rows("old_dead_letters")
+    assert [(row["seq"], row["record_id"]) for row in rows[:2]] == [(1, "z"), (2, "a")]
+    assert [row["value"] for row in rows] == [b"1", b"2", b"\x00\xff"]
 
 
 @pytest.mark.parametrize("server", ["postgres"], indirect=True)

@@ -8,11 +8,15 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from common.broker.circuit import Conditions
 from common.broker.dead_letters import DeadLetters
 from common.broker.engine import Engine
+from common.broker.halts import Halts
+from common.broker.limits import Limits
 from common.broker.memory_transport import MemoryTransport
-from common.events import MESSAGES_SEND, Event, SendFailed, Unanswered, encode
+from common.events import DELIVERIES_REPORTED, MESSAGES_SEND, Event, SendFailed, Unanswered, encode
 from common.observability.metrics import Metrics
+from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import IMPATIENT, running
 from notifier import job_kinds
@@ -40,11 +44,13 @@ def consumer_of(world: World, process: Process, transport: MemoryTransport) -> E
     return Engine(
         transport,
         "notifier",
-        {MESSAGES_SEND: fail},
+        {MESSAGES_SEND: fail, DELIVERIES_REPORTED: fail},
         dead_letters=DeadLetters("notifier", world.database),
+        halts=Halts("notifier", world.database),
         policy=IMPATIENT,
+        limits=Limits.of(BrokerSettings(), drain_seconds=5.0),
+        conditions=Conditions.of(BrokerSettings()),
         metrics=Metrics(CollectorRegistry()),
-        drain_seconds=5.0,
         given_up={MESSAGES_SEND: GiveUpCommand(process.jobs, world.outbox)},
     )
 

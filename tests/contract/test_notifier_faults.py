@@ -34,7 +34,12 @@ from tests.servers.postgres import PostgresServer
 OTHER_KEY = SecretCipher({"other": b"o" * 32})
 PATIENT = QUICK.model_copy(update={"reconcile_first_seconds": 600.0})
 SLOW = QUICK.model_copy(update={"retry_first_seconds": 600.0})
-IMPATIENT = JobSettings(retry_attempts=2, retry_first_seconds=0.001, poll_seconds=0.02)
+IMPATIENT = JobSettings(
+    kinds=frozenset({SENDER, RECONCILE}),
+    retry_attempts=2,
+    retry_first_seconds=0.001,
+    poll_seconds=0.02,
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -15,7 +15,9 @@ from processor.job_kinds import TURN
 from tests.contract.processor_doubles import Echo
 from tests.contract.processor_world import BOTH, World, open_world
 
-IMPATIENT = JobSettings(retry_attempts=2, retry_first_seconds=0.001, poll_seconds=0.02)
+IMPATIENT = JobSettings(
+    kinds=frozenset({TURN}), retry_attempts=2, retry_first_seconds=0.001, poll_seconds=0.02
+)
 
 
 @pytest.fixture(params=BOTH)

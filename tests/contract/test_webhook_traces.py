@@ -15,17 +15,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from common.ids import new_id, parse_id
+from common.observability import tracing
 from common.observability.logging import configure
 from common.settings import LogSettings
 from tests.contract.gateway_door import Door, open_door
 
 PRIVATE = ("5511987654321", "551150281000", "domingo", "Ana", "Souza", "a" * 32, "m.example")
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    async with open_door(tmp_path, publish_seconds=0.2) as door:
-        yield door
 
 
 @pytest.fixture
@@ -37,16 +32,22 @@ def output(monkeypatch: pytest.MonkeyPatch) -> Generator[io.StringIO]:
     configure(LogSettings(format="json"), "gateway")
     yield stream
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
     root.handlers = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+async def door(tmp_path: Path, output: io.StringIO) -> AsyncIterator[Door]:
+    del output  # a process configures its logs before it makes anything
+    async with open_door(tmp_path, publish_seconds=0.2) as door:
+        yield door
 
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> Generator[InMemorySpanExporter]:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
+    monkeypatch.setattr(tracing, "tracer", lambda: provider.get_tracer("tests"))
     yield exporter
     provider.shutdown()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.faults.judge import IN_PARTS, INBOUND, Rows, rows_of
+from tests.faults.rows import Rows, postgres_rows
 from tests.servers.kafka import KafkaCluster
 from tests.servers.postgres import PostgresDatabase
 from tests.servers.stack import Addresses, Stack, prepare
@@ -57,5 +57,4 @@ async def fetch(database: PostgresDatabase, statement: str, *values: object) -> 
 
 
 async def rows_in(database: PostgresDatabase) -> Rows:
-    """What `make faults` reads of SQLite, for its judge."""
-    return rows_of(await fetch(database, INBOUND), await fetch(database, IN_PARTS))
+    return await postgres_rows(database.admin_url)

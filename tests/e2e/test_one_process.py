@@ -17,8 +17,9 @@ import pytest
 from common.testing import eventually
 from processor.conversation.rules import REPLIED
 from tests.e2e.makefile import make_would_run
-from tests.faults.judge import judge, read_rows
-from tests.faults.work import read_work
+from tests.faults.judge import judge
+from tests.faults.rows import sqlite_rows
+from tests.faults.work import sqlite_work
 from tests.faults.world import QUICK
 from tests.servers.loopback import call, status_of
 from tests.servers.processes import Server, free_ports
@@ -144,7 +145,7 @@ async def test_after_kill_9_a_second_start_answers_once_what_was_accepted(
     second = start(port, QUICK)
     await eventually(lambda: is_quiet(second), within=60)
 
-    rows, ledger = read_rows(second.data / "recado.db"), second.ledger()
+    rows, ledger = sqlite_rows(second.data / "recado.db"), second.ledger()
     assert list(rows.outcomes.values()) == [REPLIED]
     assert [one["text"][:7] for one in ledger["creates"]] == ["Abrimos"]
     assert not judge(ledger, rows).broken
@@ -152,7 +153,7 @@ async def test_after_kill_9_a_second_start_answers_once_what_was_accepted(
 
 def is_quiet(running: Running) -> bool:
     """Whether nothing is left that could still happen by itself."""
-    return running.ledger()["pending"] == 0 and read_work(running.data).open == 0
+    return running.ledger()["pending"] == 0 and sqlite_work(running.data).open == 0
 
 
 def test_ctrl_c_drains_and_a_second_start_goes_on(start: Start) -> None:

@@ -6,18 +6,14 @@ silent when its outcome says replied and the provider was never asked, duplicate
 was asked for one part twice, or for a part of a reply that covers no message.
 """
 
-import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import permutations
-from pathlib import Path
-from typing import Any, Protocol, Self
-from uuid import UUID
+from typing import Any, Self
 
 from common.ids import parse_id
 from processor.conversation.rules import REPLIED
+from tests.faults.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,64 +38,6 @@ class Verdict:
 
     def __str__(self) -> str:
         return " ".join(f"{f.name}={getattr(self, f.name)}" for f in fields(self))
-
-
-class Row(Protocol):
-    """A row of either database."""
-
-    def __getitem__(self, column: str, /) -> Any: ...  # noqa: ANN401 - what a row holds
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What the product's database holds at the end of a run."""
-
-    outcomes: dict[str, str | None]
-    """Of each inbound message, by the provider's id."""
-    replies: dict[str, str]
-    """The reply that covers a message, by the provider's id."""
-    parts: dict[str, list[str]]
-    """The parts of each reply, in order."""
-    states: Counter[str]
-
-    @property
-    def open_parts(self) -> int:
-        """Parts whose fate at the provider is not known yet."""
-        return sum(self.states[state] for state in ("waiting", "claimed", "uncertain"))
-
-
-INBOUND = (
-    "select provider_message_id as sid, outcome, reply_id from messages where direction = 'inbound'"
-)
-IN_PARTS = "select id, send_id, state from send_parts order by send_id, ordinal"
-
-
-def read_rows(database: Path) -> Rows:
-    """Read the product's SQLite file, whoever else has it open."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        return rows_of(
-            connection.execute(INBOUND).fetchall(), connection.execute(IN_PARTS).fetchall()
-        )
-
-
-def rows_of(inbound: Iterable[Row], parts: Sequence[Row]) -> Rows:
-    """Put together what `INBOUND` and `IN_PARTS` gave."""
-    by_reply: dict[str, list[str]] = {}
-    for part in parts:
-        by_reply.setdefault(_hex(part["send_id"]), []).append(_hex(part["id"]))
-    messages = list(inbound)
-    return Rows(
-        outcomes={one["sid"]: one["outcome"] for one in messages},
-        replies={one["sid"]: _hex(one["reply_id"]) for one in messages if one["reply_id"]},
-        parts=by_reply,
-        states=Counter(part["state"] for part in parts),
-    )
-
-
-def _hex(kept: str | UUID) -> str:
-    """An id as SQLite keeps it; Postgres gives its own kind."""
-    return kept.hex if isinstance(kept, UUID) else kept
 
 
 def judge(ledger: dict[str, Any], rows: Rows) -> Verdict:

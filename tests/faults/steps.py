@@ -16,13 +16,18 @@ from common.events import (
     Topic,
 )
 
-PUBLISH = "common.broker.sqlite_transport:SqliteTransport.publish"
+PUBLISH = {
+    "sqlite": "common.broker.sqlite_transport:SqliteTransport.publish",
+    "kafka": "common.broker.kafka.transport:KafkaTransport.publish",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One call of the product, and the side of it on which the process dies."""
 
+    service: str
+    """Whose process it is, where each has its own."""
     side: Literal["before", "after"]
     call: str
     """`module:Class.method`, of an asynchronous method."""
@@ -38,27 +43,29 @@ class Step:
         return self.topic is None or arguments[0].topic == self.topic.name
 
 
-def _both(call: str, topic: Topic | None = None) -> tuple[Step, Step]:
-    return Step("before", call, topic), Step("after", call, topic)
+def _both(service: str, call: str, topic: Topic | None = None) -> tuple[Step, Step]:
+    return Step(service, "before", call, topic), Step(service, "after", call, topic)
 
 
-STEPS = (
-    *_both(PUBLISH, MESSAGES_RECEIVED),
-    *_both("processor.receive_message:ReceiveMessage.__call__"),
-    Step("before", "processor.answer_turn:AnswerTurn.__call__"),
-    *_both("processor.assistant.knowledge_assistant:KnowledgeAssistant.answer"),
-    Step("after", "processor.answer_turn:AnswerTurn.__call__"),
-    *_both(PUBLISH, MESSAGES_SEND),
-    Step("after", "processor.publish_replies:PublishReplies.__call__"),
-    *_both("notifier.accept_send:AcceptSend.__call__"),
-    Step("before", "notifier.deliver_sends:DeliverSends.__call__"),
-    *_both("notifier.twilio_sender:TwilioSender.create"),
-    Step("after", "notifier.deliver_sends:DeliverSends.__call__"),
-    *_both(PUBLISH, DELIVERIES_UPDATED),
-    *_both(PUBLISH, DELIVERIES_REPORTED),
-    *_both("notifier.track_delivery:TrackDelivery.__call__"),
-    *_both("processor.record_delivery:RecordDelivery.__call__"),
-)
+def _steps(publish: str) -> tuple[Step, ...]:
+    return (
+        *_both("gateway", publish, MESSAGES_RECEIVED),
+        *_both("processor", "processor.receive_message:ReceiveMessage.__call__"),
+        *_both("processor", "processor.answer_turn:AnswerTurn.__call__"),
+        *_both("processor", "processor.assistant.knowledge_assistant:KnowledgeAssistant.answer"),
+        *_both("processor", publish, MESSAGES_SEND),
+        Step("processor", "after", "processor.publish_replies:PublishReplies.__call__"),
+        *_both("notifier", "notifier.accept_send:AcceptSend.__call__"),
+        *_both("notifier", "notifier.deliver_sends:DeliverSends.__call__"),
+        *_both("notifier", "notifier.twilio_sender:TwilioSender.create"),
+        *_both("notifier", publish, DELIVERIES_UPDATED),
+        *_both("gateway", publish, DELIVERIES_REPORTED),
+        *_both("notifier", "notifier.track_delivery:TrackDelivery.__call__"),
+        *_both("processor", "processor.record_delivery:RecordDelivery.__call__"),
+    )
+
+
+STEPS = {transport: _steps(publish) for transport, publish in PUBLISH.items()}
 
 
 def arm(step: Step, occasion: int) -> None:

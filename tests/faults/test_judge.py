@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from common.ids import Ulid, new_id
-from tests.faults.judge import Rows, Verdict, judge
+from tests.faults.judge import Verdict, judge
+from tests.faults.rows import Rows
 
 CONTACT = "whatsapp:+5511999990001"
 

@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 from tests.faults.judge import Verdict
-from tests.faults.run import Plan, Run, not_reached
+from tests.faults.plans import Plan
+from tests.faults.run import Run, not_reached
 from tests.faults.steps import STEPS
 
-CLEAN = Run(Plan(1, STEPS[0]), Verdict(accepted=12), reached=True, quiet=True)
+FIRST, SECOND, *_ = STEPS["sqlite"]
+
+CLEAN = Run(Plan(1, FIRST), Verdict(accepted=12), reached=True, quiet=True)
 
 
 def test_a_clean_run_is_whole() -> None:
@@ -37,6 +40,6 @@ def test_a_run_that_gave_something_up_is_broken() -> None:
 
 
 def test_a_step_is_reached_only_where_the_product_died_there() -> None:
-    missed = Run(Plan(2, STEPS[1]), Verdict(accepted=12), reached=False, quiet=True)
+    missed = Run(Plan(2, SECOND), Verdict(accepted=12), reached=False, quiet=True)
 
-    assert not_reached([CLEAN, missed]) == [step.name for step in STEPS[1:]]
+    assert not_reached([CLEAN, missed], "sqlite") == [step.name for step in STEPS["sqlite"][1:]]

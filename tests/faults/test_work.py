@@ -11,7 +11,7 @@ from common.broker.schema import create_dead_letters, create_outbox
 from common.broker.sqlite_records import create
 from common.database import open_database
 from common.jobs.schema import create_jobs
-from tests.faults.work import SERVICES, Work, read_work
+from tests.faults.work import SERVICES, Work, sqlite_work
 
 AT_REST = Work(0, ())
 
@@ -48,43 +48,43 @@ async def put(tmp_path: Path) -> Put:
 
 @pytest.mark.usefixtures("put")
 def test_where_nothing_is_left_all_is_at_rest(tmp_path: Path) -> None:
-    assert read_work(tmp_path) == AT_REST
+    assert sqlite_work(tmp_path) == AT_REST
 
 
 def test_a_record_that_may_come_back_is_open(tmp_path: Path, put: Put) -> None:
     put("broker.db", "records", token="held", lease_until=1 << 60)
 
-    assert read_work(tmp_path) == Work(1, ())
+    assert sqlite_work(tmp_path) == Work(1, ())
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_row_to_publish_is_open(tmp_path: Path, put: Put, service: str) -> None:
     put("recado.db", f"{service}_outbox")
 
-    assert read_work(tmp_path) == Work(1, ())
+    assert sqlite_work(tmp_path) == Work(1, ())
 
 
 @pytest.mark.parametrize(("service", "kind"), [("processor", "turn"), ("notifier", "reconcile")])
 def test_a_job_is_open(tmp_path: Path, put: Put, service: str, kind: str) -> None:
     put("recado.db", f"{service}_jobs", kind=kind)
 
-    assert read_work(tmp_path) == Work(1, ())
+    assert sqlite_work(tmp_path) == Work(1, ())
 
 
 def test_a_conversation_that_waits_for_its_silence_is_at_rest(tmp_path: Path, put: Put) -> None:
     put("recado.db", "processor_jobs", kind="timer")
 
-    assert read_work(tmp_path) == AT_REST
+    assert sqlite_work(tmp_path) == AT_REST
 
 
 def test_a_failed_job_is_given_up(tmp_path: Path, put: Put) -> None:
     put("recado.db", "processor_jobs", kind="timer", reason="RuntimeError: always")
 
-    assert read_work(tmp_path) == Work(0, ("timer: RuntimeError: always",))
+    assert sqlite_work(tmp_path) == Work(0, ("timer: RuntimeError: always",))
 
 
 def test_a_dead_letter_is_given_up(tmp_path: Path, put: Put) -> None:
     why = {"reason": "undecodable", "detail": "not JSON"}
     put("recado.db", "notifier_dead_letters", topic="messages.send", **why)
 
-    assert read_work(tmp_path) == Work(0, ("messages.send: undecodable, not JSON",))
+    assert sqlite_work(tmp_path) == Work(0, ("messages.send: undecodable, not JSON",))

@@ -39,6 +39,7 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
 """
 RENEW = "select shop_jobs_renew(array[1]::bigint[], 30)"
+BACKLOG = "select * from shop_jobs_backlog(array['turn', 'timer'])"
 
 
 @pytest.fixture
@@ -111,6 +112,21 @@ async def test_the_claim_is_a_door_that_shows_ids_and_numbers_only(
     assert row["tenant"] == TENANT.to_uuid()
 
 
+async def test_the_backlog_is_a_door_that_shows_numbers_only(
+    table: JobsTable, serving: asyncpg.Connection
+) -> None:
+    await schedule(table)
+    await schedule(table, new_id())
+
+    rows = [dict(row) for row in await serving.fetch(BACKLOG)]
+
+    assert [(row["job_kind"], row["due"], row["failed"]) for row in rows] == [
+        ("turn", 2, 0),
+        ("timer", 0, 0),
+    ]
+    assert set(rows[0]) == {"job_kind", "due", "overdue", "failed"}
+
+
 async def test_an_older_claim_is_replaced_and_stays_a_door(table: JobsTable) -> None:
     await schedule(table)
     owner = JobsTable(table.admin_url, table.admin_url)
@@ -123,7 +139,7 @@ async def test_an_older_claim_is_replaced_and_stays_a_door(table: JobsTable) -> 
 
 
 @pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("call", [CLAIM, RENEW])
+@pytest.mark.parametrize("call", [CLAIM, RENEW, BACKLOG])
 async def test_nobody_but_a_serving_process_goes_through_the_doors(
     postgres_database: PostgresDatabase, call: str
 ) -> None:
@@ -265,7 +281,7 @@ async def test_an_owner_who_is_no_superuser_can_migrate(
         assert len(await Process(database).claim()) == 1
 
 
-async def test_the_owner_of_the_table_sees_no_tenants_jobs_and_keeps_no_door_open(
+async def test_the_owner_of_the_table_sees_all_jobs_and_keeps_no_door_open(
     postgres_database: PostgresDatabase, owner: asyncpg.Connection
 ) -> None:
     for statement in (*create_roles(), *create_jobs("shop", "postgresql")):
@@ -273,7 +289,7 @@ async def test_the_owner_of_the_table_sees_no_tenants_jobs_and_keeps_no_door_ope
     url = await postgres_database.add_serving_login()
     await schedule(JobsTable(url, postgres_database.admin_url))
 
-    assert await owner.fetch("select * from shop_jobs") == []
+    assert len(await owner.fetch("select * from shop_jobs")) == 1
     assert not await owner.fetchval("select pg_has_role('recado_doors', 'member')")
 
 

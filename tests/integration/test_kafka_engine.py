@@ -1,28 +1,24 @@
 """The engine on a real Kafka, while members come and go and the broker dies and returns."""
 
 import asyncio
-import os
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+import zlib
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.partitioner import murmur2
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
 from common.broker.engine import Engine
 from common.broker.publisher import Publisher
-from common.broker.transport import Transport
+from common.broker.transport import Delivery, Transport
 from common.database import Database, open_database
-from common.errors import DependencyDown, PermanentError
-from common.events import Event, encode
+from common.errors import DependencyDown
+from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Event
 from common.ids import new_id
 from common.observability.metrics import Metrics
 from common.settings import BrokerSettings
@@ -106,7 +102,7 @@ def needless_repetitions(events: list[Event[Any]], timeline: Timeline) -> list[s
     unfinished_until: dict[int, float] = {}
     needless: list[str] = []
     for event in events:
-        partition = (murmur2(event.payload.key.encode()) & 0x7FFFFFFF) % PARTITIONS
+        partition = zlib.crc32(event.payload.key.encode()) % PARTITIONS
         first, *again = timeline.finished[event.payload.text]
         if again and unfinished_until.get(partition, 0.0) < first:
             needless.append(event.payload.text)
@@ -241,50 +237,21 @@ async def test_publishing_to_a_broker_that_hangs_ends_at_its_deadline(
     assert waited < 2.0
 
 
-async def test_a_record_that_the_broker_refuses_does_not_spoil_those_after_it(
-    kafka_server: KafkaCluster,
-) -> None:
-    settings = settings_for(kafka_server)
-    prefix = settings.url.rpartition("/")[2]
-    await create_topic(
-        kafka_server, f"{prefix}.messages.received", **{"max.message.bytes": "20000"}
-    )
-    async with open_transport(settings) as transport:
-        publisher = publisher_on(transport)
-        await publisher.publish(message("+55111", "fine"))
+async def test_what_waits_is_what_we_were_not_handed_yet(kafka_server: KafkaCluster) -> None:
+    async def let_go(_shards: object) -> None: ...
 
-        incompressible = replace(encode(message("+55111")), value=os.urandom(50_000))
-        with pytest.raises(PermanentError):
-            await publisher.publish_record(incompressible)
+    async with open_transport(settings_for(kafka_server)) as transport:
+        for number in range(5):
+            await publisher_on(transport).publish(message("+55111", f"{number}"))
+        async with transport.subscribe(
+            MESSAGES_RECEIVED.consumer, [MESSAGES_RECEIVED, DELIVERIES_UPDATED], let_go
+        ) as subscription:
+            handed: list[Delivery] = []
+            while not handed:
+                handed += await subscription.fetch(2)
+            waiting = await subscription.waiting()
 
-        for _ in range(3):
-            await publisher.publish(message("+55111", "fine"))
-
-
-async def test_a_topic_that_stands_keeps_its_number_of_partitions(
-    kafka_server: KafkaCluster,
-) -> None:
-    settings = settings_for(kafka_server)
-    prefix = settings.url.rpartition("/")[2]
-    await create_topic(kafka_server, f"{prefix}.messages.received")
-
-    with structlog.testing.capture_logs() as logs:
-        async with open_transport(settings) as transport:
-            await publisher_on(transport).publish(message("+55111", "hello"))
-
-    (told,) = [entry for entry in logs if entry["event"] == "topic keeps its partitions"]
-    assert (told["partitions"], told["configured"]) == (1, PARTITIONS)
-    assert await partitions_of(kafka_server, f"{prefix}.messages.received") == 1
-    assert await partitions_of(kafka_server, f"{prefix}.messages.send") == PARTITIONS
-
-
-async def test_more_copies_than_brokers_is_told_in_a_sentence(
-    kafka_server: KafkaCluster,
-) -> None:
-    settings = settings_for(kafka_server).model_copy(update={"replication": 3})
-    async with open_transport(settings) as transport:
-        with pytest.raises(DependencyDown, match=r"cannot be created.*only 1 broker"):
-            await publisher_on(transport).publish(message("+55111", "hello"))
+    assert waiting == {"messages.received": 3, "deliveries.updated": 0}
 
 
 async def ready(engine: Engine) -> bool:
@@ -293,24 +260,3 @@ async def ready(engine: Engine) -> bool:
 
 async def paused(engine: Engine) -> bool:
     return "away" in (await engine.ready() or "")
-
-
-@asynccontextmanager
-async def administering(cluster: KafkaCluster) -> AsyncGenerator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
-async def create_topic(cluster: KafkaCluster, name: str, **configuration: str) -> None:
-    async with administering(cluster) as admin:
-        await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configuration)])
-
-
-async def partitions_of(cluster: KafkaCluster, name: str) -> int:
-    async with administering(cluster) as admin:
-        (topic,) = await admin.describe_topics([name])
-        return len(topic["partitions"])

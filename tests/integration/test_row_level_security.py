@@ -12,9 +12,11 @@ from tests.servers.postgres import PostgresDatabase
 DOORS = {
     "account_tenant": "uuid",
     "notifier_dead_letter_insert": "void",
+    "notifier_jobs_backlog": "record",
     "notifier_jobs_claim": "record",
     "notifier_jobs_renew": "bigint",
     "processor_dead_letter_insert": "void",
+    "processor_jobs_backlog": "record",
     "processor_jobs_claim": "record",
     "processor_jobs_renew": "bigint",
 }

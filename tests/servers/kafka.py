@@ -4,7 +4,7 @@ import base64
 import os
 import shutil
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,22 @@ QUICK_FAILURE_DETECTION = {
 
 
 @dataclass(frozen=True)
+class Doors:
+    """Further listeners of a single node, by Kafka's names of their security protocols."""
+
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    properties: Mapping[str, object] = field(default_factory=dict[str, object])
+    users: Sequence[str] = ()
+    """Arguments with which the node's log folder is prepared."""
+
+    def listeners(self) -> str:
+        return "".join(f",{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+
+    def protocols(self) -> str:
+        return "".join(f",{name}:{name}" for name in self.ports)
+
+
+@dataclass(frozen=True)
 class KafkaCluster:
     """Where Kafka is. `nodes` is empty when the environment gave the address: none is ours."""
 
@@ -47,14 +63,16 @@ def kafka() -> Generator[KafkaCluster]:
 
 
 @contextmanager
-def local_kafka(*, nodes: int = 1, host: str = "127.0.0.1") -> Generator[KafkaCluster]:
+def local_kafka(
+    *, nodes: int = 1, host: str = "127.0.0.1", doors: Doors | None = None
+) -> Generator[KafkaCluster]:
     """A cluster of our own in any case, whose nodes a test may stop, kill and hang.
 
     Clients reach it at `host`, an address of this machine.
     """
     runtime = JavaRuntime(find_java(), find_jars())
     with TemporaryDirectory(prefix="recado-kafka-", ignore_cleanup_errors=True) as folder:
-        members = _formatted(runtime, Path(folder), nodes, host)
+        members = _formatted(runtime, Path(folder), nodes, host, doors or Doors())
         try:
             for node in members:
                 node.launch()
@@ -77,30 +95,39 @@ def find_java() -> str:
     return java
 
 
-def _formatted(runtime: JavaRuntime, folder: Path, count: int, host: str) -> list[KafkaNode]:
+def _formatted(
+    runtime: JavaRuntime, folder: Path, count: int, host: str, doors: Doors
+) -> list[KafkaNode]:
     ports = free_ports(2 * count)
     client_ports, controller_ports = ports[:count], ports[count:]
     voters = ",".join(
         f"{number}@127.0.0.1:{port}" for number, port in enumerate(controller_ports, 1)
     )
-    shared = _cluster_properties(count) | {"controller.quorum.voters": voters}
+    shared = _cluster_properties(count) | {
+        "controller.quorum.voters": voters,
+        "listener.security.protocol.map": (
+            f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{doors.protocols()}"
+        ),
+        **doors.properties,
+    }
     cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     members: list[KafkaNode] = []
     for number, (port, controller_port) in enumerate(
         zip(client_ports, controller_ports, strict=True), 1
     ):
         node = KafkaNode(runtime, folder / f"node-{number}", host=host, port=port)
-        own = _node_properties(number, f"PLAINTEXT://{host}:{port}", controller_port)
-        node.format(cluster_id, shared | own)
+        clients = f"PLAINTEXT://{host}:{port}{doors.listeners()}"
+        own = _node_properties(number, clients, controller_port)
+        node.format(cluster_id, shared | own, *doors.users)
         members.append(node)
     return members
 
 
-def _node_properties(number: int, client: str, controller_port: int) -> dict[str, object]:
+def _node_properties(number: int, clients: str, controller_port: int) -> dict[str, object]:
     return {
         "node.id": number,
-        "listeners": f"{client},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": client,
+        "listeners": f"{clients},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": clients,
     }
 
 
@@ -111,7 +138,6 @@ def _cluster_properties(nodes: int) -> dict[str, object]:
         "process.roles": "broker,controller",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "auto.create.topics.enable": "false",  # a misspelt topic must fail as in production
         "default.replication.factor": copies,
         "min.insync.replicas": in_sync,

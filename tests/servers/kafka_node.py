@@ -40,13 +40,13 @@ class KafkaNode:
         self._folder = folder
         self._server: Server | None = None
 
-    def format(self, cluster_id: str, properties: Mapping[str, object]) -> None:
+    def format(self, cluster_id: str, properties: Mapping[str, object], *users: str) -> None:
         """Write its configuration and prepare its empty log folder, before the first start."""
         self._folder.mkdir()
         own = {"log.dirs": self._folder / "data"}
         lines = [f"{name}={value}\n" for name, value in {**properties, **own}.items()]
         self._configuration.write_text("".join(lines))
-        arguments = ["format", "-t", cluster_id, "-c", str(self._configuration)]
+        arguments = ["format", "-t", cluster_id, "-c", str(self._configuration), *users]
         run(self._runtime.command("kafka.tools.StorageTool", *arguments))
 
     def launch(self) -> None:

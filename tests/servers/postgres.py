@@ -3,8 +3,6 @@
 import os
 import secrets
 import shutil
-import signal
-import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +12,10 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from tests.servers.processes import Server, ServerMissingError, free_ports, run
+from tests.servers.postgres_node import SYSTEM_USER, PostgresNode
+from tests.servers.processes import ServerMissingError
 
 ADDRESS = "RECADO_TEST_POSTGRES_URL"
-SYSTEM_USER = "postgres"
 DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 
 
@@ -58,6 +56,8 @@ class PostgresServer:
     """A cluster, known by its superuser's URL."""
 
     admin_url: str
+    node: PostgresNode | None = None
+    """None when the environment gave the address: it is not ours to stop."""
 
     async def create_database(self, *, template: str = "template1") -> PostgresDatabase:
         """Copy `template`, to which nobody may be connected meanwhile, under a new name."""
@@ -83,8 +83,12 @@ def local_postgres(*, host: str = "127.0.0.1") -> Generator[PostgresServer]:
     with TemporaryDirectory(prefix="recado-postgres-") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
-        with _running(programs, Path(folder), host) as admin_url:
-            yield PostgresServer(admin_url)
+        node = PostgresNode(programs, Path(folder), host=host)
+        try:
+            node.start()
+            yield PostgresServer(node.admin_url, node)
+        finally:
+            node.discard()
 
 
 def find_programs() -> Path:
@@ -100,44 +104,6 @@ def find_programs() -> Path:
             f"or set {ADDRESS} to the URL of a superuser"
         )
     return Path(on_path).resolve().parent
-
-
-@contextmanager
-def _running(programs: Path, folder: Path, host: str) -> Generator[str]:
-    data, password, (port,) = folder / "data", secrets.token_urlsafe(), free_ports(1)
-    _initialize(programs, data, password)
-    with (data / "pg_hba.conf").open("a") as rules:
-        rules.write("host all all all scram-sha-256\n")
-    options = {"port": port, "listen_addresses": host, "unix_socket_directories": ""}
-    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    server = Server(
-        [str(programs / "postgres"), "-D", str(data), *arguments],
-        log=folder / "postgres.log",
-        user=SYSTEM_USER,
-    )
-    try:
-        server.wait_until(lambda: _answers(programs, host, port), seconds=30)
-        yield f"postgresql://postgres:{password}@{host}:{port}/postgres"
-    finally:
-        server.end(signal.SIGQUIT)  # an immediate shutdown: what it holds is thrown away
-
-
-def _initialize(programs: Path, data: Path, password: str) -> None:
-    password_file = data.with_name("password")
-    password_file.write_text(password)
-    if os.geteuid() == 0:
-        shutil.chown(password_file, SYSTEM_USER)
-    command = [
-        *(str(programs / "initdb"), f"--pgdata={data}", f"--username={SYSTEM_USER}"),
-        *("--auth=scram-sha-256", f"--pwfile={password_file}"),
-        *("--encoding=UTF8", "--locale=C.UTF-8"),
-    ]
-    run(command, user=SYSTEM_USER)
-
-
-def _answers(programs: Path, host: str, port: int) -> bool:
-    probe = [str(programs / "pg_isready"), "--quiet", f"--host={host}", f"--port={port}"]
-    return subprocess.run(probe, check=False).returncode == 0
 
 
 def _url(base: str, *, database: str, user: str | None = None, password: str | None = None) -> str:

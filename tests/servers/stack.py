@@ -85,18 +85,18 @@ class Stack:
         )
         return Whereabouts(gateway, simulator, self.data, self.secrets, health_url=health)
 
-    def start_all(self) -> None:
+    def start_all(self, via: Mapping[str, Sequence[str]]) -> None:
         """Start every service and seed; they may not be ready yet."""
         at = self.whereabouts
         for name in MODULES:
-            self.start(name)
+            self.start(name, via.get(name, ()))
         self.wait_until_ready("simulator")
         self.operate("sample", at.url, at.simulator_url, "--data", str(self.data))
 
-    def start(self, name: str) -> None:
-        module, *arguments = MODULES[name]
+    def start(self, name: str, via: Sequence[str] = ()) -> None:
+        """Start a service, or a module with arguments that runs the service's."""
         server = Server(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", *via, *MODULES[name]],
             log=self.log(name),
             environ=self._environ | {"RECADO_HEALTH_PORT": str(self._ports.health[name])},
         )
@@ -108,6 +108,9 @@ class Stack:
 
     def ended(self, name: str) -> bool:
         return self._servers[name].ended
+
+    def exit_code(self, name: str) -> int | None:
+        return self._servers[name].exit_code
 
     def wait_until_ready(self, name: str) -> None:
         self._servers[name].wait_until(lambda: self.readiness(name) == 200, seconds=60)
@@ -144,9 +147,9 @@ class Stack:
         arguments = ["--data", str(self.data), "--from", contact, "--within", str(within)]
         return tuple(json.loads(self.operate("say", text, *arguments, "--json"))["replies"])
 
-    def write(self, text: str, *, contact: str) -> None:
+    def write(self, text: str, *, contact: str, sender: str = SENDERS[0]) -> None:
         """Write as a customer and wait for nothing."""
-        message = {"from": contact, "to": SENDERS[0], "text": text}
+        message = {"from": contact, "to": sender, "text": text}
         call("POST", f"{self.whereabouts.simulator_url}/simulator/messages", message)
 
     def order_faults(self, **plan: object) -> None:
@@ -171,6 +174,7 @@ def stack(
     *,
     ports: Ports | None = None,
     variables: Mapping[str, str] | None = None,
+    via: Mapping[str, Sequence[str]] | None = None,
     wait: bool = True,
 ) -> Generator[Stack]:
     """All services up and seeded, and with `wait` ready; all gone at the end."""
@@ -178,7 +182,7 @@ def stack(
         opened = Stack(
             addresses, data, exits=exits, ports=ports or Ports.free(), variables=variables or {}
         )
-        opened.start_all()
+        opened.start_all(via or {})
         for name in MODULES if wait else ():
             opened.wait_until_ready(name)
         yield opened

@@ -32,7 +32,7 @@ async def working(process: Process, given_up: GivenUp) -> AsyncGenerator[asyncio
     runner = JobRunner(
         process.jobs,
         {"turn": turn},
-        JobSettings(poll_seconds=0.02),
+        JobSettings(kinds=frozenset({"turn"}), poll_seconds=0.02),
         Metrics(CollectorRegistry()),
         given_up={"turn": given_up},
     )

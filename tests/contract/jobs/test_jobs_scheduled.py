@@ -30,6 +30,17 @@ async def test_a_job_belongs_to_its_tenant_kind_and_key(process: Process) -> Non
     assert (job.tenant, job.kind, job.key, job.correlation) == (tenant, "publish", "k", correlation)
 
 
+async def test_a_job_is_followed_by_the_last_correlation_that_it_was_given(
+    process: Process,
+) -> None:
+    first, last = new_id(), new_id()
+
+    for correlation in (first, last, None):
+        await process.schedule(correlation=correlation)
+
+    assert (await process.claim_one()).correlation == last
+
+
 async def test_a_kind_is_claimed_apart_from_the_others(process: Process) -> None:
     await process.schedule(kind="timer")
 
@@ -115,6 +126,16 @@ async def test_what_is_scheduled_while_a_job_runs_runs_after_it(process: Process
     await process.done(job)
 
     assert len(await process.claim()) == 1
+
+
+async def test_what_is_scheduled_while_a_job_runs_has_all_its_attempts(process: Process) -> None:
+    await process.schedule()
+    job = await process.claim_one()
+
+    await process.schedule()
+    await process.done(job)
+
+    assert (await process.claim_one()).attempts == 1
 
 
 async def test_what_is_scheduled_while_a_job_runs_keeps_its_time(process: Process) -> None:

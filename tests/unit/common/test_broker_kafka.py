@@ -31,6 +31,8 @@ class ScriptedConsumer:
         self.waiting: dict[TopicPartition, list[int]] = defaultdict(list)
         self.committed: list[dict[TopicPartition, int]] = []
         self.stopped: set[TopicPartition] = set()
+        self.ends: dict[TopicPartition, int] = {}
+        self.positions: dict[TopicPartition, int] = {}
         self.error: Exception | None = None
         self.commit_error: Exception | None = None
         self.polled = asyncio.Event()
@@ -54,6 +56,12 @@ class ScriptedConsumer:
         if self.commit_error is not None:
             raise self.commit_error
         self.committed.append(positions)
+
+    async def end_offsets(self, partitions: Collection[TopicPartition]) -> dict[Any, int]:
+        return {partition: self.ends[partition] for partition in partitions}
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self.positions[partition]
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.waiting)
@@ -184,7 +192,7 @@ async def test_commits_that_fail_are_told_by_the_next_fetch(
         await subscription.fetch(10)
         return False
 
-    with pytest.raises(DependencyDown, match="GroupAuthorizationFailedError"):
+    with pytest.raises(DependencyDown, match=r"group shop\.processor may not be joined"):
         await eventually(keeps_on)
 
 
@@ -255,6 +263,19 @@ async def test_a_partition_that_fills_half_the_window_leaves_room_for_the_others
     assert partitions_of(others) == {1}
     assert while_busy == {ONE}
     assert consumer.paused() == set()
+
+
+async def test_what_waits_is_counted_by_topic(
+    consumer: ScriptedConsumer, subscription: KafkaSubscription
+) -> None:
+    other = TopicPartition("shop.deliveries.updated", 0)
+    consumer.waiting = defaultdict(list, {ONE: [], TWO: [], other: []})
+    consumer.ends = {ONE: 10, TWO: 4, other: 7}
+    consumer.positions = {ONE: 6, TWO: 1, other: 7}
+
+    waiting = await subscription.waiting()
+
+    assert waiting == {"messages.received": 7, "deliveries.updated": 0}
 
 
 def partitions_of(deliveries: Sequence[Delivery]) -> set[int]:

@@ -1,13 +1,14 @@
 """A broker that is slow to connect to is reached, although nobody waits as long as it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import SimpleNamespace
 
 import pytest
 
 from common.broker.kafka import producer, transport
-from common.broker.kafka.address import parse_address
+from common.broker.kafka.address import Address, parse_address
+from common.broker.kafka.topic_rules import KafkaTopic, TopicPlan
 from common.broker.kafka.transport import KafkaTransport
 from common.errors import DependencyDown
 from common.events import encode
@@ -28,11 +29,14 @@ class SlowCluster:
         self.stopped = 0
         self.client = SimpleNamespace(force_metadata_update=self.answer)
 
-    async def ensure_topics(self, *_names: object, **_shape: int) -> None:
+    async def ensure_topics(
+        self, _address: Address, names: Sequence[str], plan: TopicPlan
+    ) -> Mapping[str, KafkaTopic]:
         self.begun.append("topics")
         await self.creates.wait()
         if self.error is not None:
             raise self.error
+        return {name: plan.topic(name) for name in names}
 
     def producer(self, **_options: object) -> "SlowCluster":
         return self

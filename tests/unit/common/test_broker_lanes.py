@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.lanes import Held, Lanes, State
+from common.broker.held import Held, State
+from common.broker.lanes import Lanes
 from common.broker.transport import Delivery
 from common.events import Record
 
@@ -13,7 +14,7 @@ def delivery(key: str, number: int = 0, *, shard: str = "0") -> Delivery:
 
 
 def filled(*keys: str) -> Lanes:
-    lanes = Lanes()
+    lanes = Lanes(per_tenant=100)
     for number, key in enumerate(keys):
         lanes.add(delivery(key, number))
     return lanes
@@ -75,7 +76,7 @@ def test_a_record_that_is_put_back_is_the_next_one() -> None:
 
 
 def test_dropping_a_shard_forgets_what_is_not_running_and_tells_what_is() -> None:
-    lanes = Lanes()
+    lanes = Lanes(per_tenant=100)
     for number, (key, shard) in enumerate([("a", "0"), ("a", "0"), ("b", "0"), ("c", "1")]):
         lanes.add(delivery(key, number, shard=shard))
     running = taken(lanes)
@@ -102,7 +103,7 @@ def test_a_record_that_was_dropped_while_it_rested_does_not_wake() -> None:
 
 
 def test_a_lane_whose_resting_head_was_dropped_goes_on_with_the_next() -> None:
-    lanes = Lanes()
+    lanes = Lanes(per_tenant=100)
     lanes.add(delivery("a", 0, shard="old"))
     lanes.add(delivery("a", 1, shard="new"))
     lanes.rest(taken(lanes))
@@ -129,7 +130,7 @@ def test_records_that_come_again_wait_behind_the_one_that_still_runs() -> None:
 def test_any_interleaving_keeps_the_order_of_each_key_and_forgets_nothing(
     steps: list[tuple[str, int]],
 ) -> None:
-    lanes, order, running = Lanes(), list[str](), list[Held]()
+    lanes, order, running = Lanes(per_tenant=100), list[str](), list[Held]()
     for number, (key, what) in enumerate(steps):
         lanes.add(delivery(key, number))
         if what % 2 and (held := lanes.take()) is not None:

@@ -69,6 +69,25 @@ async def test_a_record_that_somebody_holds_is_given_to_nobody_else(
     assert nothing == ()
 
 
+async def test_what_waits_is_what_nobody_was_handed_yet_and_this_process_may_come_to_take(
+    transport: SqliteTransport,
+) -> None:
+    for key in ("a", "a", "a", "b", "b", "c"):
+        await transport.publish(record(key))
+
+    async with subscribed(transport) as one, subscribed(transport) as other:
+        before = await one.waiting()
+        (held,) = await one.fetch(1)
+        await other.fetch(1)
+        meanwhile = await one.waiting(), await other.waiting()
+        await one.acknowledge([held])
+        afterwards = await one.waiting()
+
+    assert before == {TOPIC: 6}
+    assert meanwhile == ({TOPIC: 2 + 1}, {TOPIC: 1 + 1})
+    assert afterwards == {TOPIC: 2 + 1}
+
+
 async def test_a_lost_lease_returns_and_the_late_token_removes_nothing(
     transport: SqliteTransport, database: Database
 ) -> None:

@@ -15,20 +15,18 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from structlog.typing import EventDict
 
-from common.broker.dead_letters import DeadLetters
 from common.broker.engine import Engine
 from common.broker.memory_transport import MemoryTransport
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery, Revoked, Subscription
 from common.database import Database, open_database
 from common.errors import DependencyDown, PermanentError
-from common.events import MESSAGES_RECEIVED, MESSAGES_SEND, Event, Topic
-from common.observability import tracing
+from common.events import Event, Topic
+from common.observability import correlation, tracing
 from common.observability.metrics import Metrics
 from common.runtime import run_until_stopped
 from common.testing import eventually
 from common.testing.broker import (
-    IMPATIENT,
     RememberingHandler,
     create_dead_letter_table,
     dead_letters_in,
@@ -41,9 +39,7 @@ from common.testing.switched_database import SwitchedDatabase
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[list[EventDict]]:
-    with structlog.testing.capture_logs(
-        processors=[structlog.contextvars.merge_contextvars]
-    ) as entries:
+    with structlog.testing.capture_logs(processors=[correlation.add_names]) as entries:
         yield entries
 
 
@@ -69,21 +65,6 @@ async def refuse(_event: Event[Any]) -> None:
     raise PermanentError("no such account")
 
 
-async def test_a_group_cannot_consume_the_topic_of_another(
-    transport: MemoryTransport, database: Database
-) -> None:
-    with pytest.raises(ValueError, match=r"processor must not consume messages\.send"):
-        Engine(
-            transport,
-            "processor",
-            {MESSAGES_RECEIVED: RememberingHandler(), MESSAGES_SEND: RememberingHandler()},
-            dead_letters=DeadLetters("processor", database),
-            policy=IMPATIENT,
-            metrics=Metrics(CollectorRegistry()),
-            drain_seconds=5.0,
-        )
-
-
 async def test_an_engine_is_not_ready_before_it_consumes_nor_after(
     transport: MemoryTransport, database: Database
 ) -> None:
@@ -107,10 +88,10 @@ async def test_a_handler_that_hangs_does_not_keep_the_consumer_past_the_process_
         await asyncio.Event().wait()
 
     handler, stop = RememberingHandler(hang), asyncio.Event()
-    engine = engine_of(transport, handler, database, drain_seconds=1.0)
+    engine = engine_of(transport, handler, database, drain_seconds=2.0)
     await publisher.publish(message("+55111", "hello"))
 
-    running = asyncio.create_task(run_until_stopped(engine, drain_seconds=1.0, stop=stop))
+    running = asyncio.create_task(run_until_stopped(engine, drain_seconds=2.0, stop=stop))
     await eventually(lambda: handler.begun)
     stop.set()
     await running
@@ -123,9 +104,12 @@ async def test_a_handler_that_hangs_does_not_keep_the_consumer_past_the_process_
 async def test_a_dead_letter_that_cannot_be_written_pauses_the_consumer_and_is_not_lost(
     transport: MemoryTransport, publisher: Publisher, database: Database
 ) -> None:
+    async def refuse_when_it_is_gone(event: Event[Any]) -> None:
+        switched.away = True
+        await refuse(event)
+
     switched = SwitchedDatabase(database)
-    switched.away = True
-    handler = RememberingHandler(refuse)
+    handler = RememberingHandler(refuse_when_it_is_gone)
     engine = engine_of(transport, handler, switched)
     await publisher.publish(message("+55111", "refused"))
 
@@ -142,14 +126,14 @@ async def test_a_dead_letter_that_cannot_be_written_pauses_the_consumer_and_is_n
 async def test_a_table_of_dead_letters_that_is_broken_stops_the_consumer_instead_of_the_record(
     transport: MemoryTransport, publisher: Publisher, database: Database
 ) -> None:
-    await database.transaction(lambda tx: tx.execute(text("drop table processor_dead_letters")))
+    await rename(database, "processor_dead_letters", "elsewhere")
     engine = engine_of(transport, refuse, database)
     await publisher.publish(message("+55111", "refused"))
 
     async with running(engine):
         await eventually(lambda: is_paused(engine))
         reason = await engine.ready()
-        await create_dead_letter_table(database)
+        await rename(database, "elsewhere", "processor_dead_letters")
         await eventually(lambda: dead_letters_in(database))
 
     assert reason is not None
@@ -171,7 +155,7 @@ async def test_a_dead_letter_of_a_record_that_comes_again_is_one_row(
     assert len(await dead_letters_in(database)) == 1
 
 
-async def test_the_handler_s_span_continues_the_trace_of_the_publisher(
+async def test_the_handler_s_span_continues_the_publisher_s_and_is_linked_to_it(
     transport: MemoryTransport,
     publisher: Publisher,
     database: Database,
@@ -191,6 +175,7 @@ async def test_the_handler_s_span_continues_the_trace_of_the_publisher(
     assert handled.parent is not None
     assert sent.context is not None
     assert handled.parent.span_id == sent.context.span_id
+    assert [link.context.span_id for link in handled.links] == [sent.context.span_id]
     assert handled.attributes is not None
     assert handled.attributes["recado.correlation_id"] == str(event.correlation)
 
@@ -309,6 +294,7 @@ class ForgetfulSubscription:
         self._transport = transport
         self.fetch = subscription.fetch
         self.flush = subscription.flush
+        self.waiting = subscription.waiting
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if self._transport.error is not None:
@@ -316,6 +302,11 @@ class ForgetfulSubscription:
         self._transport.acknowledged.extend(deliveries)
         if not self._transport.forgets:
             await self._subscription.acknowledge(deliveries)
+
+
+async def rename(database: Database, table: str, name: str) -> None:
+    statement = text(f"alter table {table} rename to {name}")
+    await database.transaction(lambda tx: tx.execute(statement))
 
 
 async def is_ready(engine: Engine) -> bool:

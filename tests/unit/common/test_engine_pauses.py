@@ -1,8 +1,7 @@
 """A pause ends for everybody who waits for it, whoever ends it and whatever happened meanwhile."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from common.broker.acknowledgements import Acknowledgements
 from common.broker.engine import Engine
-from common.broker.memory_transport import MemorySubscription, MemoryTransport
+from common.broker.held import Held
 from common.broker.outage import Outage
 from common.broker.publisher import Publisher
-from common.broker.transport import Delivery, Revoked, Subscription
+from common.broker.transport import Delivery
 from common.database import Database, open_database
 from common.errors import DependencyDown
-from common.events import Event, Topic, encode
+from common.events import Event, encode
 from common.observability.metrics import Metrics
 from common.testing import eventually
 from common.testing.broker import (
@@ -28,6 +27,7 @@ from common.testing.broker import (
     message,
     running,
 )
+from tests.unit.common.moody_broker import Moody
 
 AWAY = DependencyDown("postgres", "connection refused")
 
@@ -44,47 +44,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
         await create_dead_letter_table(database)
         yield database
-
-
-class Moody:
-    """A memory transport that takes shards away, and cannot be read, when it is told to."""
-
-    def __init__(self) -> None:
-        self._transport = MemoryTransport()
-        self._revoked: Revoked | None = None
-        self.subscription: MemorySubscription | None = None
-        self.trouble: DependencyDown | None = None
-        self.refused = asyncio.Event()
-        self.being_read = False
-        self.publish = self._transport.publish
-        self.check = self._transport.check
-
-    @asynccontextmanager
-    async def subscribe(
-        self, group: str, topics: Sequence[Topic], revoked: Revoked
-    ) -> AsyncGenerator[Subscription]:
-        self._revoked = revoked
-        async with self._transport.subscribe(group, topics, revoked) as self.subscription:
-            self.acknowledge, self.flush = self.subscription.acknowledge, self.subscription.flush
-            yield self
-
-    async def fetch(self, limit: int) -> Sequence[Delivery]:
-        assert self.subscription is not None
-        if self.trouble is not None:
-            self.refused.set()
-            raise self.trouble
-        self.being_read = True
-        deliveries = await self.subscription.fetch(limit)
-        self.being_read = False
-        return deliveries
-
-    async def take_away(self, contact: str) -> None:
-        """Take the contact's shard away, and give it back as a rebalance would."""
-        assert self.subscription is not None
-        assert self._revoked is not None
-        record = encode(message(contact))
-        await self._revoked([f"{record.topic}/{record.key}"])
-        self._transport.release(self.subscription.tokens)
 
 
 @pytest.fixture
@@ -151,7 +110,7 @@ async def test_a_revocation_that_hands_over_what_failed_before_ends_the_pause() 
     acknowledgements = Acknowledgements(broker, outage, lambda: None)
     delivery = Delivery(encode(message("+55111")), "1", token=1, shard="a")
     running = asyncio.create_task(acknowledgements.run(asyncio.Event()))
-    acknowledgements.add(delivery)
+    acknowledgements.add(Held.of(delivery))
     await eventually(lambda: outage.reason)
 
     broker.error = None
@@ -178,6 +137,9 @@ class BrokerAway:
         self.acknowledged.extend(deliveries)
 
     async def flush(self) -> None: ...
+
+    async def waiting(self) -> Mapping[str, int]:
+        return {}
 
 
 async def is_paused(engine: Engine) -> bool:

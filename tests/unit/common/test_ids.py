@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.ids import Ulid, derived_id, generator, new_id, parse_id
+from common.ids import Generator, Ulid, derived_id, new_id, parse_id
 
 
 def test_ids_of_one_process_only_grow() -> None:
@@ -19,7 +19,7 @@ def test_ids_of_one_process_only_grow() -> None:
 
 
 def test_ids_grow_when_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = generator()
+    source = Generator()
     before = source.generate()
     an_hour_ago = time.time_ns() - 3_600_000_000_000
     monkeypatch.setattr(time, "time_ns", lambda: an_hour_ago)

@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -13,6 +15,7 @@ from starlette.applications import Starlette
 from common.errors import DependencyDown, StartError
 from common.runtime import Health, HttpServer, run_until_stopped
 from common.testing import eventually
+from common.testing.broker import running
 
 
 class Worker:
@@ -107,6 +110,34 @@ async def test_a_dependency_that_does_not_answer_is_missing() -> None:
     assert await health.missing() == {"broker": "no answer"}
 
 
+@asynccontextmanager
+async def pages_of(health: Health) -> AsyncGenerator[aiohttp.ClientSession]:
+    server = HttpServer(health.app(), host="127.0.0.1", port=0)
+    async with (
+        running(server),
+        aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http,
+    ):
+        yield http
+
+
+async def test_a_process_that_does_not_get_on_is_not_live_and_says_what_is_stuck() -> None:
+    health = Health(CollectorRegistry())
+    stuck: list[str] = []
+
+    async def consumer() -> str | None:
+        return stuck[0] if stuck else None
+
+    health.add_liveness("processor", consumer)
+    async with pages_of(health) as http:
+        before = await http.get("/livez")
+        stuck.append("no record settled for 120 s")
+        after = await http.get("/livez")
+        told = await after.json()
+
+    assert (before.status, after.status) == (200, 503)
+    assert told == {"live": False, "stuck": {"processor": "no record settled for 120 s"}}
+
+
 async def test_health_tells_what_is_missing_and_the_metrics() -> None:
     registry = CollectorRegistry()
     Counter("greetings", "Said.", registry=registry).inc()
@@ -117,18 +148,12 @@ async def test_health_tells_what_is_missing_and_the_metrics() -> None:
         return missing[0] if missing else None
 
     health.add("broker", broker)
-    server = HttpServer(health.app(), host="127.0.0.1", port=0)
-    stop = asyncio.Event()
-    serving = asyncio.create_task(server.run(stop))
-
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as http:
+    async with pages_of(health) as http:
         live, ready = await http.get("/livez"), await http.get("/readyz")
         missing.append("connection refused")
         unready = await http.get("/readyz")
         metrics = await (await http.get("/metrics")).text()
         told = await unready.json()
-    stop.set()
-    await serving
 
     assert (live.status, ready.status, unready.status) == (200, 200, 503)
     assert told == {"ready": False, "missing": {"broker": "connection refused"}}

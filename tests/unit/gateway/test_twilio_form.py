@@ -58,6 +58,7 @@ def test_a_form_is_read_as_it_was_written(pairs: list[tuple[str, str]]) -> None:
         (b"a=b=c%3D%26", [(b"a", b"b=c=&")]),
         (b"a=1&a=2", [(b"a", b"1"), (b"a", b"2")]),
         (b"%61=%2b", [(b"a", b"+")]),
+        (rb"\x61=\%41%5Cx41\n", [(rb"\x61", rb"\A\x41\n")]),
     ],
 )
 def test_blanks_repeats_and_escapes_are_kept(body: bytes, form: object) -> None:

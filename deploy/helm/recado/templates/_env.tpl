@@ -27,11 +27,32 @@
 {{ include "recado.variable" (list "RECADO_ENVIRONMENT" .Values.environment) }}
 {{ include "recado.variable" (list "RECADO_HEALTH_HOST" "0.0.0.0") }}
 {{ include "recado.variable" (list "RECADO_HEALTH_PORT" 9100) }}
-{{ include "recado.variable" (list "RECADO_BROKER_URL" (include "recado.broker" .)) }}
-{{ include "recado.variable" (list "RECADO_BROKER_PARTITIONS" .Values.kafka.partitions) }}
-{{ include "recado.variable" (list "RECADO_BROKER_REPLICATION" .Values.kafka.replication) }}
+{{ include "recado.env.broker" . }}
 {{ include "recado.variable" (list "RECADO_DATABASE_POOL_SIZE" .Values.database.poolSize) }}
 {{ include "recado.secret" (list "RECADO_DATABASE_URL" .Values.database.existingSecret .Values.database.urlKey) }}
+{{- end -}}
+
+{{- define "recado.env.broker" -}}
+{{ include "recado.variable" (list "RECADO_BROKER_URL" (include "recado.broker" .)) }}
+{{- with .Values.kafka }}
+{{ include "recado.variable" (list "RECADO_BROKER_PARTITIONS" .partitions) }}
+{{ include "recado.variable" (list "RECADO_BROKER_REPLICATION" .replication) }}
+{{ include "recado.variable" (list "RECADO_BROKER_RETENTION_HOURS" .retentionHours) }}
+{{ include "recado.variable" (list "RECADO_BROKER_ACCEPT_UNSAFE" .acceptUnsafe) }}
+{{ include "recado.variable" (list "RECADO_BROKER_SECURITY" .security) }}
+{{- if .existingSecret }}
+{{ include "recado.variable" (list "RECADO_BROKER_MECHANISM" .mechanism) }}
+{{ include "recado.secret" (list "RECADO_BROKER_USERNAME" .existingSecret .usernameKey) }}
+{{ include "recado.secret" (list "RECADO_BROKER_PASSWORD" .existingSecret .passwordKey) }}
+{{- end }}
+{{- if .caSecret }}
+{{ include "recado.variable" (list "RECADO_BROKER_CA_FILE" "/etc/recado/kafka/ca.crt") }}
+{{- end }}
+{{- if .certificateSecret }}
+{{ include "recado.variable" (list "RECADO_BROKER_CERTIFICATE_FILE" "/etc/recado/kafka/tls.crt") }}
+{{ include "recado.variable" (list "RECADO_BROKER_KEY_FILE" "/etc/recado/kafka/tls.key") }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "recado.env.encryption" -}}

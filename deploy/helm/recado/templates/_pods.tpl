@@ -32,6 +32,32 @@ securityContext:
   emptyDir: {sizeLimit: 64Mi}
 {{- end -}}
 
+{{/* What a pod that speaks to Kafka keeps, and where: with the files that the broker asks for. */}}
+{{- define "recado.volumes" -}}
+{{ include "recado.tmp" . }}
+{{- with .Values.kafka }}
+{{- if or .caSecret .certificateSecret }}
+- name: kafka
+  projected:
+    defaultMode: 0440
+    sources:
+    {{- with .caSecret }}
+    - secret: {name: {{ . | quote }}, items: [{key: {{ $.Values.kafka.caKey | quote }}, path: ca.crt}]}
+    {{- end }}
+    {{- with .certificateSecret }}
+    - secret: {name: {{ . | quote }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "recado.volumeMounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if or .Values.kafka.caSecret .Values.kafka.certificateSecret }}
+- {name: kafka, mountPath: /etc/recado/kafka, readOnly: true}
+{{- end }}
+{{- end -}}
+
 {{/* Seconds between SIGTERM's announcement and SIGKILL. */}}
 {{- define "recado.grace" -}}
 {{- add (int .Values.preStopSeconds) (int (ceil (float64 .Values.drainSeconds))) 5 -}}

@@ -8,6 +8,7 @@
 {{- else -}}
 {{- include "recado.refuse.missing" . -}}
 {{- include "recado.refuse.plain" . -}}
+{{- include "recado.refuse.kafka" . -}}
 {{- include "recado.refuse.extraEnv" . -}}
 {{- end -}}
 {{- end -}}
@@ -45,6 +46,20 @@
 {{- if not (hasPrefix "https://" $url) -}}
 {{- fail (printf "Set %s to an https address: customers' messages would travel readable. Plain http needs environment=staging." $name) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "recado.refuse.kafka" -}}
+{{- with .Values.kafka -}}
+{{- if and (eq .security "SASL_SSL") (not .existingSecret) -}}
+{{- fail "Set kafka.existingSecret to a Secret whose keys `username` and `password` say who we are: kafka.security is SASL_SSL." -}}
+{{- end -}}
+{{- if and (ne .security "SASL_SSL") .existingSecret -}}
+{{- fail (printf "Set kafka.security to SASL_SSL, or leave kafka.existingSecret empty: %s signs nobody in." .security) -}}
+{{- end -}}
+{{- if and (eq .security "PLAINTEXT") (or .caSecret .certificateSecret) -}}
+{{- fail "Set kafka.security to SSL or SASL_SSL, or leave kafka.caSecret and kafka.certificateSecret empty: PLAINTEXT encrypts nothing." -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

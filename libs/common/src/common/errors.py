@@ -20,5 +20,14 @@ class DependencyDown(Exception):  # noqa: N818 - a state of the world, not a mis
         self.cause = cause
 
 
+class RetryAfter(Exception):  # noqa: N818 - what to do, not what was wrong
+    """Trying again makes sense in so many seconds; otherwise a failure like any other."""
+
+    def __init__(self, cause: str, seconds: float) -> None:
+        """Say what went wrong, in a few words, and how long to wait."""
+        super().__init__(cause)
+        self.seconds = seconds
+
+
 class StartError(Exception):
     """The process cannot start; the message is a sentence that tells a person what to do."""

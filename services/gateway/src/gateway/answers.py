@@ -1,13 +1,14 @@
 """What a webhook can be answered, and under which name it is counted: a closed list."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from starlette.types import Send
+from starlette.types import Message, Send
 
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """A status with a short sentence for whoever called, and nothing of our inside."""
 
@@ -18,11 +19,18 @@ class Answer:
 
     async def send(self, send: Send) -> None:
         """Send it as the whole response."""
+        start, body = self._messages
+        await send(start)
+        await send(body)
+
+    @cached_property
+    def _messages(self) -> tuple[Message, Message]:
         body = self.body.encode()
-        length = (b"content-length", str(len(body)).encode())
-        headers = [*self.headers, length]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        headers = [*self.headers, (b"content-length", str(len(body)).encode())]
+        return (
+            {"type": "http.response.start", "status": self.status, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        )
 
 
 _TEXT = Answer(0, "", "").headers

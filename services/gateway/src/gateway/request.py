@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.types import Receive, Scope
 
@@ -37,7 +38,7 @@ def read_head(scope: Scope, *, header_bytes: int, body_bytes: int) -> Head:
     kind, account = _route(scope["raw_path"])
     if scope["method"] != "POST":
         raise RefusedError(answers.WRONG_METHOD)
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > header_bytes:
+    if sum([len(name) + len(value) for name, value in scope["headers"]]) > header_bytes:
         raise RefusedError(answers.HEADERS_TOO_LARGE)
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _FORM_TYPE:
@@ -66,6 +67,7 @@ async def read_body(receive: Receive, *, body_bytes: int, seconds: float) -> byt
         raise RefusedError(answers.TOO_SLOW) from None
 
 
+@lru_cache(maxsize=1_024)  # an account's two paths come again and again
 def _route(path: bytes) -> tuple[str, Ulid]:
     account, _, kind = path.removeprefix(_PATH).decode("ascii", "replace").partition("/")
     if path.startswith(_PATH) and kind in KINDS:

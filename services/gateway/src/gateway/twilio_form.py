@@ -8,7 +8,6 @@ not read here is kept in `attributes`; and addresses need not be numbers, so non
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from urllib.parse import unquote_to_bytes
 
 from common.events import Channel, DeliveryReported, MediaReference, MessageReceived
 from common.ids import Ulid, parse_id
@@ -16,7 +15,6 @@ from gateway.twilio_signature import Form
 
 _MOST_FIELDS = 1_000  # a message has some thirty
 _LONGEST_KEY = 255  # what becomes part of a record's key and of database indexes
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile(r"([a-z][a-z0-9]*):")
 _CHANNELS = {None: Channel.SMS, "whatsapp": Channel.WHATSAPP}
 _UNNAMED_TYPE = "application/octet-stream"
@@ -32,16 +30,26 @@ def parse(body: bytes) -> Form:
     """Split a form into its names and values, blank and repeated ones included, as bytes."""
     if body.count(b"&") >= _MOST_FIELDS:
         raise MalformedFormError("The form has too many fields.")
-    if _BROKEN_ESCAPE.search(body):
-        raise MalformedFormError("The form has a broken percent escape.")
-    parts = (field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field)
-    return [(_unescaped(name), _unescaped(value)) for name, _, value in parts]
+    parts = [field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field]
+    try:
+        return [
+            (
+                _unescaped(name) if b"%" in name else name,  # hardly ever
+                _unescaped(value) if b"%" in value else value,
+            )
+            for name, _, value in parts
+        ]
+    except UnicodeDecodeError:
+        raise MalformedFormError("The form has a broken percent escape.") from None
 
 
 def decode(form: Form) -> Fields:
     """Read names and values as text; of a repeated name the last value stands."""
     try:
-        return {_text(name): _text(value) for name, value in form}
+        return {  # without NULs: Postgres keeps none, in text or in JSON
+            name.decode().replace("\0", ""): value.decode().replace("\0", "")
+            for name, value in form
+        }
     except UnicodeDecodeError:
         raise MalformedFormError("The form is not UTF-8.") from None
 
@@ -89,7 +97,9 @@ def id_in_query(query: bytes, name: bytes) -> Ulid | None:
 
 
 def _unescaped(content: bytes) -> bytes:
-    return unquote_to_bytes(content) if b"%" in content else content  # most have none
+    r"""Read `%C3%A7` as Python reads `\xC3\xA7`: its codec is several times as fast as a loop."""
+    escaped = content.replace(b"\\", rb"\\").replace(b"%", rb"\x")
+    return escaped.decode("unicode_escape").encode("latin-1")
 
 
 def _all_but_account(fields: Fields) -> Fields:
@@ -97,10 +107,6 @@ def _all_but_account(fields: Fields) -> Fields:
     rest = dict(fields)
     _required(rest, "AccountSid")
     return rest
-
-
-def _text(content: bytes) -> str:
-    return content.decode().replace("\0", "")  # Postgres keeps no NUL, in text or in JSON
 
 
 def _required(rest: Fields, name: str) -> str:
@@ -129,7 +135,7 @@ def _channel(address: str) -> Channel:
 
 def _take_media(rest: Fields) -> Iterator[MediaReference]:
     """Take the attachments that are there, in order, whatever `NumMedia` says."""
-    named = (name.removeprefix("MediaUrl") for name in rest if name.startswith("MediaUrl"))
+    named = [name.removeprefix("MediaUrl") for name in rest if "MediaUrl" in name]
     for number in sorted(int(n) for n in named if re.fullmatch(r"0|[1-9][0-9]{0,2}", n)):
         url = rest.pop(f"MediaUrl{number}")
         content_type = rest.pop(f"MediaContentType{number}", "")

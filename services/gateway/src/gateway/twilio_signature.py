@@ -43,7 +43,7 @@ def _sign(signed: bytes, secret: bytes) -> bytes:
 
 def _signed_form(form: Form) -> bytes:
     # a set: where a name comes more than once, Twilio's libraries sign each of its values once
-    return b"".join(name + value for name, value in sorted(set(form)))
+    return b"".join([name + value for name, value in sorted(set(form))])
 
 
 def _other_ports(urls: Iterable[bytes]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import structlog
@@ -19,9 +20,8 @@ from common.broker.publisher import Publisher
 from common.errors import DependencyDown
 from common.events import Event, Payload, topic_of
 from common.ids import Ulid, derived_id, new_id
-from common.observability import correlation
+from common.observability import correlation, tracing
 from common.observability.metrics import Metrics, begin_at_zero
-from common.observability.tracing import tracer
 from gateway import answers, twilio_form
 from gateway.answers import Answer, RefusedError
 from gateway.request import KINDS, PREFIX, Head, read_body, read_head
@@ -63,7 +63,10 @@ class Webhooks:
         self._bases = tuple(url.encode() for url in settings.public_urls)
         self._registry = registry
         self._publisher = publisher
-        self._metrics = metrics
+        # asked at each request, the metrics would look their children up under a lock
+        self._counter = cache(metrics.webhooks.labels)
+        self._clock = cache(metrics.webhook_seconds.labels)
+        self._log = log.bind()  # left unbound, it would be made anew for each line
         begin_at_zero(metrics.webhooks, [_UNKNOWN, *KINDS], answers.OUTCOMES)
         self._rest = rest
 
@@ -73,7 +76,7 @@ class Webhooks:
             await self._rest(scope, receive, send)
             return
         started, seen = time.perf_counter(), _Seen()
-        with tracer().start_as_current_span("webhook", kind=SpanKind.SERVER):
+        with tracing.span("webhook", kind=SpanKind.SERVER):
             answer = await self._answer(scope, receive, seen)
             await answer.send(send)
             self._tell(answer, seen, time.perf_counter() - started)
@@ -127,19 +130,19 @@ class Webhooks:
         raise refusal
 
     def _tell(self, answer: Answer, seen: _Seen, seconds: float) -> None:
-        self._metrics.webhooks.labels(seen.kind, answer.outcome).inc()
-        self._metrics.webhook_seconds.labels(seen.kind).observe(seconds)
-        write = log.info if answer is answers.ACCEPTED else log.warning
-        with correlation.bind(correlation=seen.correlation, tenant=seen.tenant):
-            write(
-                "webhook answered",
-                kind=seen.kind,
-                outcome=answer.outcome,
-                status=answer.status,
-                account=seen.account and str(seen.account),
-                seconds=round(seconds, 4),
-                **seen.details,
-            )
+        self._counter(seen.kind, answer.outcome).inc()
+        self._clock(seen.kind).observe(seconds)
+        write = self._log.info if answer is answers.ACCEPTED else self._log.warning
+        write(
+            "webhook answered",
+            kind=seen.kind,
+            outcome=answer.outcome,
+            status=answer.status,
+            account=seen.account and str(seen.account),
+            seconds=round(seconds, 4),
+            **correlation.named(correlation=seen.correlation, tenant=seen.tenant),
+            **seen.details,
+        )
 
 
 def _translate(head: Head, account: ChannelAccount, fields: Fields, seen: _Seen) -> Event[Payload]:
@@ -153,10 +156,11 @@ def _translate(head: Head, account: ChannelAccount, fields: Fields, seen: _Seen)
         payload = twilio_form.delivery_reported(fields, account=account.id, part=part, at=now)
         natural_key = (payload.provider_message_id, payload.status, str(payload.error_code or ""))
         seen.correlation = twilio_form.id_in_query(head.query, b"correlation") or seen.correlation
-    return Event[Payload].of(
-        payload,
+    return Event(
+        id=derived_id(topic_of(payload).name, str(account.id), *natural_key),
         source="gateway",
+        time=now,
         tenant=account.tenant,
         correlation=seen.correlation,
-        event_id=derived_id(topic_of(payload).name, str(account.id), *natural_key),
+        payload=payload,
     )

@@ -1,21 +1,27 @@
 """The composition root: what the notifier is made of."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 import structlog
 
 from common.accounts import AccountRegistry, SecretCipher
+from common.broker.circuit import Conditions
 from common.broker.dead_letters import DeadLetters
 from common.broker.engine import Engine
+from common.broker.halts import Halts
+from common.broker.handling import EventGivenUp, EventHandler
+from common.broker.limits import Limits
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
+from common.broker.resume import ResumeTenant
 from common.broker.retry import RetryPolicy
 from common.database import Database, ask_nothing
 from common.errors import StartError
-from common.events import DELIVERIES_REPORTED, MESSAGES_SEND
+from common.events import DELIVERIES_REPORTED, MESSAGES_SEND, Topic
 from common.jobs import GivenUp, JobHandler, JobRunner, Jobs
 from common.runtime import Component, HttpServer, Plumbing, open_plumbing, run_until_stopped
 from notifier import job_kinds
@@ -33,6 +39,14 @@ from notifier.track_delivery import TrackDelivery
 SERVICE = "notifier"
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is done with the records of each topic, at once or after a suspension."""
+
+    handlers: Mapping[Topic, EventHandler]
+    given_up: Mapping[Topic, EventGivenUp]
 
 
 async def run(settings: NotifierSettings) -> None:
@@ -75,6 +89,10 @@ def _components(
     at, database, metrics = settings.notifier, plumbing.database, plumbing.metrics
     jobs, outbox = _jobs(settings, database), Outbox(SERVICE)
     outcomes = PartOutcomes(jobs, outbox, metrics, at)
+    records = _records(settings, database, jobs, outbox, outcomes)
+    resume = ResumeTenant(
+        SERVICE, database, jobs, records.handlers, metrics, given_up=records.given_up
+    )
     deliver = DeliverSends(database, jobs, outcomes, accounts=accounts, sender=sender, settings=at)
     reconcile = ReconcileSends(
         database, jobs, outcomes, accounts=accounts, sender=sender, settings=at
@@ -85,41 +103,51 @@ def _components(
         job_kinds.SENDER: deliver,
         job_kinds.RECONCILE: reconcile,
         job_kinds.PUBLISH: PublishDeliveries(database, jobs, outbox, publisher, dead_letters),
+        job_kinds.RESUME: resume,
     }
     given_up: dict[str, GivenUp] = {
         job_kinds.SENDER: GiveUpSender(jobs, outcomes),
         job_kinds.RECONCILE: GiveUpReconcile(outcomes),
+        job_kinds.RESUME: resume.give_up,
     }
     runner = JobRunner(
         jobs, handlers, settings.jobs, metrics, given_up=given_up, endless=(job_kinds.PUBLISH,)
     )
-    engine = _engine(settings, plumbing, jobs, outbox, outcomes)
+    engine = _engine(settings, plumbing, records)
     plumbing.health.add(SERVICE, engine.ready)
+    plumbing.health.add_liveness(SERVICE, engine.alive)
     plumbing.health.add_dependency("database", partial(database.read, ask_nothing))
     return engine, runner
 
 
-def _engine(
+def _records(
     settings: NotifierSettings,
-    plumbing: Plumbing,
+    database: Database,
     jobs: Jobs,
     outbox: Outbox,
     outcomes: PartOutcomes,
-) -> Engine:
-    database = plumbing.database
-    return Engine(
-        plumbing.transport,
-        SERVICE,
-        {
+) -> Records:
+    return Records(
+        handlers={
             MESSAGES_SEND: AcceptSend(database, jobs, part_length=settings.notifier.part_length),
             DELIVERIES_REPORTED: TrackDelivery(database, outcomes),
         },
         given_up={MESSAGES_SEND: GiveUpCommand(jobs, outbox)},
-        dead_letters=DeadLetters(SERVICE, database),
+    )
+
+
+def _engine(settings: NotifierSettings, plumbing: Plumbing, records: Records) -> Engine:
+    return Engine(
+        plumbing.transport,
+        SERVICE,
+        records.handlers,
+        given_up=records.given_up,
+        dead_letters=DeadLetters(SERVICE, plumbing.database),
+        halts=Halts(SERVICE, plumbing.database),
         policy=RetryPolicy.of(settings.broker),
+        limits=Limits.of(settings.broker, settings.drain_seconds),
+        conditions=Conditions.of(settings.broker),
         metrics=plumbing.metrics,
-        drain_seconds=settings.drain_seconds,
-        concurrency=settings.broker.concurrency,
     )
 
 

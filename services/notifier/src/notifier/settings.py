@@ -1,12 +1,13 @@
 """What the notifier reads from its environment."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from common.settings import Section, Settings
+from notifier import job_kinds
 
 
 def _origin(url: str) -> str:
@@ -88,5 +89,7 @@ class NotifierSection(Section):
 
 class NotifierSettings(Settings):
     """The settings of the notifier's process."""
+
+    job_kinds: ClassVar[frozenset[str]] = frozenset(job_kinds.ALL)
 
     notifier: NotifierSection

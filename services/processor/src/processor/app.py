@@ -1,21 +1,27 @@
 """The composition root: what the processor is made of."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
 
+from common.broker.circuit import Conditions
 from common.broker.dead_letters import DeadLetters
 from common.broker.engine import Engine
+from common.broker.halts import Halts
+from common.broker.handling import EventHandler
+from common.broker.limits import Limits
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
+from common.broker.resume import ResumeTenant
 from common.broker.retry import RetryPolicy
 from common.database import Database, ask_nothing
-from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED
+from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Topic
 from common.jobs import JobRunner, Jobs
 from common.runtime import Component, HttpServer, Plumbing, open_plumbing, run_until_stopped
+from processor import job_kinds
 from processor.advance_conversation import AdvanceConversation
 from processor.answer_turn import AnswerTurn, Pace
 from processor.assistant import Assistant
@@ -24,7 +30,6 @@ from processor.assistant.knowledge_assistant import KnowledgeAssistant
 from processor.assistant.on_demand import OnDemand, ReadyModels
 from processor.conversation.rules import Patience
 from processor.give_up_turn import GiveUpTurn
-from processor.job_kinds import PUBLISH, TIMER, TURN
 from processor.publish_replies import PublishReplies
 from processor.receive_message import ReceiveMessage
 from processor.record_delivery import RecordDelivery
@@ -96,17 +101,21 @@ def _components(
     jobs = Jobs(
         SERVICE,
         plumbing.database,
-        (TURN, PUBLISH, TIMER),
+        job_kinds.ALL,
         lease=timedelta(seconds=settings.jobs.lease_seconds),
         per_tenant=settings.jobs.per_tenant,
     )
-    consumer = _make_consumer(settings, plumbing, jobs)
+    handlers = _make_handlers(settings, plumbing, jobs)
+    consumer = _make_consumer(settings, plumbing, handlers)
     plumbing.health.add(SERVICE, consumer.ready)
+    plumbing.health.add_liveness(SERVICE, consumer.alive)
     plumbing.health.add_dependency("database", partial(plumbing.database.read, ask_nothing))
-    return consumer, _make_runner(settings, plumbing, jobs, assistant)
+    return consumer, _make_runner(settings, plumbing, jobs, assistant, handlers)
 
 
-def _make_consumer(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) -> Engine:
+def _make_handlers(
+    settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs
+) -> Mapping[Topic, EventHandler]:
     receive_message = ReceiveMessage(
         plumbing.database,
         jobs,
@@ -114,23 +123,34 @@ def _make_consumer(settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs) 
         patience=_patience(settings),
         burst_window=timedelta(seconds=settings.processor.burst_window_seconds),
     )
+    return {
+        MESSAGES_RECEIVED: receive_message,
+        DELIVERIES_UPDATED: RecordDelivery(plumbing.database),
+    }
+
+
+def _make_consumer(
+    settings: ProcessorSettings, plumbing: Plumbing, handlers: Mapping[Topic, EventHandler]
+) -> Engine:
     return Engine(
         plumbing.transport,
         SERVICE,
-        {
-            MESSAGES_RECEIVED: receive_message,
-            DELIVERIES_UPDATED: RecordDelivery(plumbing.database),
-        },
+        handlers,
         dead_letters=DeadLetters(SERVICE, plumbing.database),
+        halts=Halts(SERVICE, plumbing.database),
         policy=RetryPolicy.of(settings.broker),
+        limits=Limits.of(settings.broker, settings.drain_seconds),
+        conditions=Conditions.of(settings.broker),
         metrics=plumbing.metrics,
-        drain_seconds=settings.drain_seconds,
-        concurrency=settings.broker.concurrency,
     )
 
 
 def _make_runner(
-    settings: ProcessorSettings, plumbing: Plumbing, jobs: Jobs, assistant: Assistant
+    settings: ProcessorSettings,
+    plumbing: Plumbing,
+    jobs: Jobs,
+    assistant: Assistant,
+    handlers: Mapping[Topic, EventHandler],
 ) -> JobRunner:
     outbox = Outbox(SERVICE)
     answer_turn = AnswerTurn(
@@ -144,14 +164,26 @@ def _make_runner(
     )
     publisher = Publisher(plumbing.transport, plumbing.metrics)
     dead_letters = DeadLetters(SERVICE, plumbing.database)
-    handlers = {
-        TURN: answer_turn,
-        PUBLISH: PublishReplies(plumbing.database, jobs, outbox, publisher, dead_letters),
-        TIMER: AdvanceConversation(plumbing.database, jobs, patience=_patience(settings)),
-    }
-    given_up = {TURN: GiveUpTurn(plumbing.metrics, patience=_patience(settings))}
+    resume = ResumeTenant(SERVICE, plumbing.database, jobs, handlers, plumbing.metrics)
     return JobRunner(
-        jobs, handlers, settings.jobs, plumbing.metrics, given_up=given_up, endless=(PUBLISH,)
+        jobs,
+        {
+            job_kinds.TURN: answer_turn,
+            job_kinds.PUBLISH: PublishReplies(
+                plumbing.database, jobs, outbox, publisher, dead_letters
+            ),
+            job_kinds.TIMER: AdvanceConversation(
+                plumbing.database, jobs, patience=_patience(settings)
+            ),
+            job_kinds.RESUME: resume,
+        },
+        settings.jobs,
+        plumbing.metrics,
+        given_up={
+            job_kinds.TURN: GiveUpTurn(plumbing.metrics, patience=_patience(settings)),
+            job_kinds.RESUME: resume.give_up,
+        },
+        endless=(job_kinds.PUBLISH,),
     )
 
 

@@ -1,11 +1,12 @@
 """All that the processor reads from its environment."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from common.settings import Section, Settings
+from processor import job_kinds
 from processor.assistant.choice import (
     ModelChoice,
     checked_name,
@@ -109,5 +110,7 @@ class ProcessorSection(Section):
 
 class ProcessorSettings(Settings):
     """What `python -m processor` reads."""
+
+    job_kinds: ClassVar[frozenset[str]] = frozenset(job_kinds.ALL)
 
     processor: ProcessorSection = ProcessorSection()

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from common.errors import DependencyDown, StartError
+from recado import deadletters_verbs, jobs_verbs, operator_verbs, reference
 from recado import dev as development
-from recado import operator_verbs, reference
 from recado.development import development_secrets
 from recado.say import elsewhere, running
 from recado.say import say as write_and_wait
@@ -22,6 +22,8 @@ tenants = typer.Typer(help="The businesses that Recado answers for.", no_args_is
 accounts = typer.Typer(help="The Twilio accounts of the tenants.", no_args_is_help=True)
 app.add_typer(tenants, name="tenants")
 app.add_typer(accounts, name="accounts")
+app.add_typer(deadletters_verbs.app, name="deadletters")
+app.add_typer(jobs_verbs.app, name="jobs")
 
 Data = Annotated[Path, typer.Option(help="The folder that keeps everything.")]
 

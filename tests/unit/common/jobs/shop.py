@@ -25,9 +25,10 @@ class Shop:
         self.given_up: dict[str, GivenUp] = {}
         self.endless: Collection[str] = ()
 
-    def runner(self, handlers: Mapping[str, JobHandler], **settings: float) -> JobRunner:
+    def runner(self, handlers: Mapping[str, JobHandler], **settings: object) -> JobRunner:
         quick = {"poll_seconds": NEVER, "retry_first_seconds": 0.01, "retry_attempts": 3}
-        chosen = JobSettings.model_validate(quick | settings)
+        kinds = {"kinds": frozenset(handlers)}
+        chosen = JobSettings.model_validate(quick | kinds | settings)
         return JobRunner(
             self.process.jobs,
             handlers,
@@ -38,10 +39,18 @@ class Shop:
         )
 
     @asynccontextmanager
-    async def running(self, turn: JobHandler, **settings: float) -> AsyncGenerator[asyncio.Event]:
+    async def running(self, turn: JobHandler, **settings: object) -> AsyncGenerator[asyncio.Event]:
         """Run `turn` jobs until the end of the block, and wait for those that run then."""
+        async with self.running_all({"turn": turn}, **settings) as stop:
+            yield stop
+
+    @asynccontextmanager
+    async def running_all(
+        self, handlers: Mapping[str, JobHandler], **settings: object
+    ) -> AsyncGenerator[asyncio.Event]:
+        """Run jobs of several kinds in the same way."""
         stop = asyncio.Event()
-        task = asyncio.create_task(self.runner({"turn": turn}, **settings).run(stop))
+        task = asyncio.create_task(self.runner(handlers, **settings).run(stop))
         try:
             yield stop
         finally:
@@ -55,6 +64,9 @@ class Shop:
     def counted(self, outcome: Outcome) -> float:
         labels = {"service": "shop", "kind": "turn", "outcome": outcome}
         return self.registry.get_sample_value("recado_jobs_run_total", labels) or 0.0
+
+    def gauge(self, name: str, kind: str) -> float | None:
+        return self.registry.get_sample_value(name, {"service": "shop", "kind": kind})
 
     async def is_empty(self) -> bool:
         return await self.table.rows() == []

@@ -6,12 +6,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-import structlog
-from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from common.ids import new_id
 from common.jobs import Job, Outcome
+from common.observability.correlation import add_names
 from common.testing import eventually
 from tests.contract.jobs.table import JobsTable, Process
 from tests.unit.common.jobs.shop import Shop
@@ -139,10 +138,10 @@ async def test_a_job_is_followed_by_its_correlation_id(shop: Shop) -> None:
     correlation, known = new_id(), dict[str, Any]()
 
     async def turn(job: Job) -> None:
-        known.update(get_contextvars())
+        known.update(add_names(None, "info", {}))
         await shop.done(job)
 
-    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+    with capture_logs(processors=[add_names]) as lines:
         async with shop.running(turn):
             await shop.process.schedule(correlation=correlation)
             await eventually(shop.is_empty)

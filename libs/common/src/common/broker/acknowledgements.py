@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from common.broker.held import Held
 from common.broker.outage import Outage, wait_unless
-from common.broker.transport import Delivery, Subscription
+from common.broker.transport import Subscription
 from common.errors import DependencyDown
 
 _ACKNOWLEDGING = "acknowledging"
@@ -20,7 +21,12 @@ class Acknowledgements:
         self._subscription = subscription
         self._outage = outage
         self._moved = moved
-        self._finished: list[Delivery] = []
+        self._now = asyncio.get_running_loop().time
+        self._finished: list[Held] = []
+        self._since = 0.0
+        """When the first of them was finished."""
+        self.size = 0
+        """Bytes of all records that wait."""
         self._some = asyncio.Event()
         self._one_call = asyncio.Lock()
 
@@ -28,9 +34,18 @@ class Acknowledgements:
         """Count the records that wait."""
         return len(self._finished)
 
-    def add(self, delivery: Delivery) -> None:
+    def age(self) -> float:
+        """Return since how many seconds the oldest of them is finished."""
+        if not self._finished:
+            return 0.0
+        return self._now() - self._since
+
+    def add(self, held: Held) -> None:
         """Take over a finished record."""
-        self._finished.append(delivery)
+        if not self._finished:
+            self._since = self._now()
+        self._finished.append(held)
+        self.size += held.size
         self._some.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -52,13 +67,15 @@ class Acknowledgements:
         Raises `DependencyDown`; nothing is forgotten then.
         """
         async with self._one_call:
-            batch = self._finished.copy()
+            batch, now = self._finished.copy(), self._now()
             self._some.clear()
             if batch:
                 try:
-                    await self._subscription.acknowledge(batch)
+                    await self._subscription.acknowledge([held.delivery for held in batch])
                 except BaseException:
                     self._some.set()
                     raise
                 del self._finished[: len(batch)]
+                self._since = now  # the rest was finished later
+                self.size -= sum(held.size for held in batch)
             self._outage.ends(_ACKNOWLEDGING)

@@ -17,18 +17,21 @@ _BUSY_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def open_transport(settings: BrokerSettings) -> AsyncGenerator[Transport]:
+async def open_transport(
+    settings: BrokerSettings, *, strict: bool = False
+) -> AsyncGenerator[Transport]:
     """Open the broker at `settings.url`, and close it at the end.
 
-    Connects when first used, so it never fails for a broker that is away. Raises `StartError` for a
-    URL that names none.
+    Connects when first used, so it never fails for a broker that is away. Where we are `strict`, as
+    everywhere but in development, a broker that may lose records or show a password is refused.
+    Raises `StartError` for a URL that names no broker, and for settings that do not fit.
     """
     scheme = settings.url.partition(":")[0]
     if scheme == "kafka":
         # imported here, so that only who uses Kafka loads its client
         from common.broker.kafka.transport import open_kafka  # noqa: PLC0415
 
-        async with open_kafka(settings) as kafka:
+        async with open_kafka(settings, strict=strict) as kafka:
             yield kafka
     elif scheme == "sqlite":
         async with open_database(

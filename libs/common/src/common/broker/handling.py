@@ -4,19 +4,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from opentelemetry.trace import SpanKind
 
 from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
-from common.broker.lanes import Held
+from common.broker.halting import Halting
+from common.broker.held import Held
+from common.broker.observed import observed
 from common.broker.retry import RetryPolicy
+from common.broker.verdicts import dead_letter
 from common.database import Transaction
-from common.errors import DependencyDown, PermanentError
-from common.events import Event, UndecodableError, decode, header
-from common.ids import Ulid
+from common.errors import DependencyDown, PermanentError, RetryAfter
+from common.events import Event, UndecodableError, decode
 from common.observability import correlation, tracing
 from common.observability.metrics import Metrics, begin_at_zero
 
@@ -31,27 +31,34 @@ EventGivenUp = Callable[[Transaction, Event[Any]], None]
 It is to succeed whatever the event says: the consumer stands still until it does.
 """
 
-OUTCOMES = ("handled", "failed", "put off", "dead-lettered")
+OUTCOMES = ("handled", "failed", "put off", "dead-lettered", "suspended")
+
+_AT_ONCE = 0.0
 
 
 class Handling:
-    """Knows the three outcomes. Safe to use for many records at a time."""
+    """Knows the outcomes. Safe to use for many records at a time."""
 
     def __init__(
         self,
         handlers: Mapping[str, EventHandler],
         dead_letters: DeadLetters,
+        halting: Halting,
         policy: RetryPolicy,
         metrics: Metrics,
         *,
         given_up: Mapping[str, EventGivenUp],
     ) -> None:
         """Handle the records of the topics that `handlers` names."""
-        self._handlers = handlers
+        self._topics = {
+            topic: _OfTopic(topic, handler, metrics) for topic, handler in handlers.items()
+        }
         self._given_up = given_up
         self._dead_letters = dead_letters
+        self._halting = halting
         self._policy = policy
         self._metrics = metrics
+        self._log = log.bind()  # left unbound, it would be made anew for each line
         begin_at_zero(metrics.records_handled, handlers, OUTCOMES)
         begin_at_zero(metrics.dead_letters, handlers, Reason)
 
@@ -61,30 +68,41 @@ class Handling:
         Returns None once it is settled, else the seconds until it should be tried again. Raises
         `DependencyDown` where nothing is wrong with the record.
         """
-        event, refusal = _decoded(held)
-        with _observed(held, event):
-            if held.verdict is None and event is not None:
-                delay = await self._attempt(held, event)
-                if delay is not None:
-                    return delay
-            if refusal is not None:
-                _condemn(held, Reason.UNDECODABLE, refusal)
-            if held.verdict is not None:
-                await self._give_up(held.verdict, event)
-            return None
+        held.event = event = _decoded(held)
+        if tracing.may_record(held.traceparent):
+            with observed(held):
+                return await self._outcome(held, event)
+        before = correlation.at_hand.set(held)
+        try:
+            return await self._outcome(held, event)
+        finally:
+            correlation.at_hand.reset(before)
+
+    async def _outcome(self, held: Held, event: Event[Any] | None) -> float | None:
+        if held.verdict is None and event is not None:
+            free = self._halting.is_known_free(event.tenant)
+            if not free and await self._set_aside(held, event):
+                return None
+            delay = await self._attempt(held, event)
+            if delay is not None:
+                return delay
+        if held.verdict is not None:
+            return await self._give_up(held, held.verdict, event)
+        return None
 
     async def _attempt(self, held: Held, event: Event[Any]) -> float | None:
         topic = held.delivery.record.topic
+        known = self._topics[topic]
         started = time.perf_counter()
         held.attempts += 1
         try:
-            await self._handlers[topic](event)
+            await known.handler(event)
         except DependencyDown:
             held.attempts -= 1
             self._count(topic, "put off")
             raise
         except PermanentError as error:
-            _condemn(held, Reason.PERMANENT, error, event.tenant)
+            held.verdict = dead_letter(held, Reason.PERMANENT, tenant=event.tenant, error=error)
         except asyncio.CancelledError as error:
             if _cancelled_from_outside():
                 raise
@@ -92,22 +110,26 @@ class Handling:
         except Exception as error:  # noqa: BLE001 - the third outcome is every other exception
             return self._failed(held, event, error)
         else:
-            self._count(topic, "handled")
-            age = (datetime.now(UTC) - event.time).total_seconds()
-            self._metrics.record_delay_seconds.labels(topic).observe(max(0.0, age))
-            log.debug("record handled", attempts=held.attempts)
+            self._halting.handled(event.tenant)
+            known.handled.inc()
+            known.delay.observe(max(0.0, time.time() - event.time.timestamp()))
+            self._log.info("record handled", attempts=held.attempts)
         finally:
-            self._metrics.handle_seconds.labels(topic).observe(time.perf_counter() - started)
+            known.seconds.observe(time.perf_counter() - started)
         return None
 
     def _failed(self, held: Held, event: Event[Any], error: BaseException) -> float | None:
-        now = time.monotonic()
-        held.failing_since = held.failing_since or now
-        delay = self._policy.delay(held.attempts, now - held.failing_since)
+        now, topic = asyncio.get_running_loop().time(), held.delivery.record.topic
+        if held.failing_since is None:
+            held.failing_since = now
+        policy, failing_for = self._policy.of_topic(topic), now - held.failing_since
+        delay = policy.delay(held.attempts, failing_for)
+        if delay is not None and isinstance(error, RetryAfter):
+            delay = policy.within_budget(error.seconds, failing_for)
         if delay is None:
-            _condemn(held, Reason.EXHAUSTED, error, event.tenant)
+            held.verdict = dead_letter(held, Reason.EXHAUSTED, tenant=event.tenant, error=error)
         else:
-            self._count(held.delivery.record.topic, "failed")
+            self._count(topic, "failed")
         log.warning(
             "record failed",
             attempts=held.attempts,
@@ -116,15 +138,28 @@ class Handling:
         )
         return delay
 
-    async def _give_up(self, letter: DeadLetter, event: Event[Any] | None) -> None:
-        try:
+    async def _set_aside(self, held: Held, event: Event[Any]) -> bool:
+        """Let a suspended tenant's record wait behind its earlier ones, for an operator."""
+        with _standing_still():
+            if not await self._halting.suspended(event.tenant):
+                return False
+            letter = dead_letter(held, Reason.SUSPENDED, tenant=event.tenant)
+            if not await self._dead_letters.record_suspended(letter):
+                return False
+        self._count(letter.record.topic, "suspended")
+        self._metrics.dead_letters.labels(letter.record.topic, letter.reason.value).inc()
+        log.warning("record suspended", attempts=held.attempts)
+        return True
+
+    async def _give_up(
+        self, held: Held, letter: DeadLetter, event: Event[Any] | None
+    ) -> float | None:
+        with _standing_still():
+            if not held.judged and not await self._halting.allows(letter.tenant):
+                held.begin_anew()  # by a consumer that goes on, or to find its tenant suspended
+                return _AT_ONCE
+            held.judged = True
             await self._dead_letters.record(letter, self._consequence(letter, event))
-        except DependencyDown:
-            raise
-        except Exception as error:
-            # neither acknowledged nor dropped: the consumer stops over it until somebody mends it
-            first_line = (str(error) or type(error).__name__).splitlines()[0]
-            raise DependencyDown("the table of dead letters", first_line) from error
         self._count(letter.record.topic, "dead-lettered")
         self._metrics.dead_letters.labels(letter.record.topic, letter.reason.value).inc()
         log.error(
@@ -133,6 +168,7 @@ class Handling:
             error_class=letter.error_class,
             attempts=letter.attempts,
         )
+        return None
 
     def _consequence(
         self, letter: DeadLetter, event: Event[Any] | None
@@ -146,49 +182,37 @@ class Handling:
         self._metrics.records_handled.labels(topic, outcome).inc()
 
 
-def _decoded(held: Held) -> tuple[Event[Any] | None, UndecodableError | None]:
+class _OfTopic:
+    """What each record of a topic needs, looked up once."""
+
+    def __init__(self, topic: str, handler: EventHandler, metrics: Metrics) -> None:
+        self.handler = handler
+        self.handled = metrics.records_handled.labels(topic, "handled")
+        self.seconds = metrics.handle_seconds.of(topic)
+        self.delay = metrics.record_delay_seconds.of(topic)
+
+
+def _decoded(held: Held) -> Event[Any] | None:
+    """Return the event, or condemn what is none."""
     try:
-        return decode(held.delivery.record), None
+        return decode(held.delivery.record)
     except UndecodableError as refusal:
-        return None, refusal
+        held.verdict = held.verdict or dead_letter(
+            held, Reason.UNDECODABLE, tenant=None, error=refusal
+        )
+        return None
 
 
 @contextmanager
-def _observed(held: Held, event: Event[Any] | None) -> Generator[None]:
-    record = held.delivery.record
-    with (
-        tracing.tracer().start_as_current_span(
-            f"handle {record.topic}",
-            context=tracing.extract(record.headers),
-            kind=SpanKind.CONSUMER,
-            attributes={"messaging.destination.name": record.topic},
-        ),
-        correlation.bind(
-            correlation=None if event is None else event.correlation,
-            tenant=None if event is None else event.tenant,
-            topic=record.topic,
-            record_id=held.delivery.record_id,
-            event_id=header(record, "ce_id") or "",
-        ),
-    ):
+def _standing_still() -> Generator[None]:
+    """Neither acknowledge nor drop: the consumer stops over a mistake until somebody mends it."""
+    try:
         yield
-
-
-def _condemn(held: Held, reason: Reason, error: BaseException, tenant: Ulid | None = None) -> None:
-    now = time.monotonic()
-    failing_for = timedelta(seconds=now - (held.failing_since or now))
-    last_failed_at = datetime.now(UTC)
-    held.verdict = DeadLetter(
-        record=held.delivery.record,
-        record_id=held.delivery.record_id,
-        tenant=tenant,
-        reason=reason,
-        error_class=type(error).__name__,
-        detail=str(error),
-        attempts=held.attempts,
-        first_failed_at=last_failed_at - failing_for,
-        last_failed_at=last_failed_at,
-    )
+    except DependencyDown:
+        raise
+    except Exception as error:
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise DependencyDown("the table of dead letters", first_line) from error
 
 
 def _cancelled_from_outside() -> bool:

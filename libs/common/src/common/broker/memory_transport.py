@@ -1,8 +1,8 @@
 """Records in the memory of one process: the promises of a transport but for durability."""
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from common.broker.transport import Delivery, Revoked
@@ -76,6 +76,15 @@ class MemoryTransport:
                 del self._lanes[lane]
             self._news.set()
 
+    def waiting(self, topics: Collection[str], tokens: Collection[object]) -> Counter[str]:
+        """Count what is free to take, and what waits behind the records of these deliveries."""
+        waiting = Counter[str]()
+        for lane, records in self._lanes.items():
+            holder = self._taken.get(lane)
+            if lane[0] in topics and (holder is None or holder in tokens):
+                waiting[lane[0]] += len(records) - (holder is not None)
+        return waiting
+
     def release(self, tokens: Iterable[object]) -> None:
         """Make the records of these deliveries free to take again."""
         given_back = set(tokens)
@@ -111,3 +120,7 @@ class MemorySubscription:
 
     async def flush(self) -> None:
         """See `Subscription.flush`: nothing is kept back."""
+
+    async def waiting(self) -> Mapping[str, int]:
+        """See `Subscription.waiting`."""
+        return self._transport.waiting(self._topics, self.tokens)

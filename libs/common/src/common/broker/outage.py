@@ -25,6 +25,7 @@ class Outage:
         """Probe after about `first` seconds, then at growing distances up to `longest`."""
         self._group = group
         self._paused = metrics.consumer_paused.labels(group)
+        self._pauses = metrics.consumer_pauses.labels(group)
         self._first = first
         self._longest = longest
         self._probes: dict[str, int] = {}
@@ -40,6 +41,7 @@ class Outage:
         if not self._probes:
             self._since = time.monotonic()
             self._paused.set(1)
+            self._pauses.inc()
             log.warning(
                 "consumer paused",
                 group=self._group,

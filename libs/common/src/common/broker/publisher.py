@@ -1,8 +1,10 @@
 """Hand events to the broker, and know that it has them."""
 
 import asyncio
+from functools import lru_cache
 from typing import Any
 
+from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from common.broker.transport import Transport, refuse_oversized
@@ -18,7 +20,8 @@ class Publisher:
     def __init__(self, transport: Transport, metrics: Metrics, *, patience: float = 10.0) -> None:
         """Wait `patience` seconds for the broker where a call names no deadline of its own."""
         self._transport = transport
-        self._metrics = metrics
+        # asked for each record, the metric would look its child up under a lock
+        self._counter = lru_cache(metrics.records_published.labels)
         self._patience = patience
 
     async def publish(self, event: Event[Any], *, deadline: float | None = None) -> None:
@@ -27,19 +30,20 @@ class Publisher:
         Raises `DependencyDown` after `deadline` seconds, or earlier when the broker is known to be
         away; the event may still land. Raises `PermanentError` for one that is too large.
         """
-        await self.publish_record(encode(event), deadline=deadline)
+        await self._publish(encode(event), None, deadline)
 
     async def publish_record(self, record: Record, *, deadline: float | None = None) -> None:
         """See `publish`; for a record that was written earlier. It keeps a `traceparent` it has."""
-        with tracing.tracer().start_as_current_span(
-            f"send {record.topic}",
-            context=tracing.extract(record.headers) if _is_traced(record) else None,
-            kind=SpanKind.PRODUCER,
-            attributes={"messaging.destination.name": record.topic},
-        ):
+        await self._publish(record, tracing.extract(record.headers) or None, deadline)
+
+    async def _publish(
+        self, record: Record, context: Context | None, deadline: float | None
+    ) -> None:
+        name, destination = f"send {record.topic}", {"messaging.destination.name": record.topic}
+        with tracing.span(name, kind=SpanKind.PRODUCER, context=context, **destination):
             outcome = "failed"
             try:
-                await self._send(_traced(record), deadline or self._patience)
+                await self._send(record, deadline or self._patience)
                 outcome = "published"
             except PermanentError:
                 outcome = "refused"
@@ -48,21 +52,14 @@ class Publisher:
                 outcome = "unavailable"
                 raise
             finally:
-                self._metrics.records_published.labels(record.topic, outcome).inc()
+                self._counter(record.topic, outcome).inc()
 
     async def _send(self, record: Record, deadline: float) -> None:
-        refuse_oversized(record)
+        headers = tracing.inject(record.headers)
+        traced = Record(record.topic, record.key, headers, record.value)
+        refuse_oversized(traced)
         try:
             async with asyncio.timeout(deadline):
-                await self._transport.publish(record)
+                await self._transport.publish(traced)
         except TimeoutError as error:
             raise DependencyDown("broker", f"did not answer in {deadline:g} s") from error
-
-
-def _is_traced(record: Record) -> bool:
-    return any(name == "traceparent" for name, _ in record.headers)
-
-
-def _traced(record: Record) -> Record:
-    headers = tracing.inject(record.headers)
-    return Record(record.topic, record.key, headers, record.value)

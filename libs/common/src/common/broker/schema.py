@@ -1,6 +1,6 @@
 """The broker's tables as SQL, for the migrations of the services that write them."""
 
-from common.database.doors import door, door_access, tenant_policy
+from common.database.doors import SERVING, door, door_access, owner_policy, tenant_policy
 
 
 def create_outbox(service: str, dialect: str) -> tuple[str, ...]:
@@ -42,6 +42,70 @@ def create_dead_letters(service: str, dialect: str) -> tuple[str, ...]:
     )
 
 
+def number_dead_letters(service: str, dialect: str) -> tuple[str, ...]:
+    """Give each of `<service>_dead_letters` a `seq` that grows, those that are there included.
+
+    From then on the owner of the tables sees the letters of all tenants.
+    """
+    table = f"{service}_dead_letters"
+    suspended = f"""
+        create index {table}_suspended on {table} (tenant_id, seq) where reason = 'suspended'
+    """
+    if dialect == "sqlite":
+        columns = ", ".join(("tenant_id", *(name for name, _ in _ARGUMENTS)))
+        return (
+            _NUMBERED_DEAD_LETTERS.format(table=table, **_SQLITE),
+            _NUMBER.format(table=table, columns=columns),
+            f"drop table {table}",
+            f"alter table {table}_numbered rename to {table}",
+            suspended,
+        )
+    return (
+        f"alter table {table} add column seq bigint generated always as identity unique",
+        suspended,
+        *owner_policy(table),
+    )
+
+
+def create_halts(service: str, dialect: str) -> tuple[str, ...]:
+    """Create `<service>_halts`: a row for each suspended tenant, one without for the consumer.
+
+    A serving process sees the row of its transaction's tenant, and always the consumer's.
+    """
+    table = f"{service}_halts"
+    once = (
+        f"create unique index {table}_of_tenant on {table} (tenant_id)",
+        f"""
+        create unique index {table}_of_consumer on {table} ((tenant_id is null))
+        where tenant_id is null
+        """,
+    )
+    if dialect == "sqlite":
+        return (_HALTS.format(table=table, **_SQLITE), *once)
+    return (
+        _HALTS.format(table=table, **_POSTGRES),
+        *once,
+        *tenant_policy(table),
+        f"""
+        create policy consumer on {table} to {SERVING}
+        using (tenant_id is null) with check (tenant_id is null)
+        """,
+        *owner_policy(table),
+    )
+
+
+def create_dead_letter_actions(service: str, dialect: str) -> tuple[str, ...]:
+    """Create `<service>_dead_letter_actions`: what an operator did about them, for ever."""
+    table = f"{service}_dead_letter_actions"
+    if dialect == "sqlite":
+        return (_ACTIONS.format(table=table, **_SQLITE),)
+    return (
+        _ACTIONS.format(table=table, **_POSTGRES),
+        *tenant_policy(table, "select"),
+        *owner_policy(table),
+    )
+
+
 _OUTBOX = """
 create table {table} (
     seq       {sequence},
@@ -69,6 +133,51 @@ create table {table} (
     first_failed_at {time} not null,
     last_failed_at  {time} not null,
     primary key (topic, record_id)
+)
+"""
+
+_NUMBERED_DEAD_LETTERS = """
+create table {table}_numbered (
+    seq             {sequence},
+    topic           text not null,
+    record_id       text not null,
+    tenant_id       {id},
+    key             text not null,
+    headers         text not null,
+    value           {bytes} not null,
+    reason          text not null,
+    error_class     text not null,
+    detail          text not null,
+    attempts        integer not null,
+    first_failed_at {time} not null,
+    last_failed_at  {time} not null,
+    unique (topic, record_id)
+)
+"""
+
+_NUMBER = """
+insert into {table}_numbered ({columns}) select {columns} from {table} order by rowid
+"""
+
+_HALTS = """
+create table {table} (
+    tenant_id {id},
+    reason    text not null,
+    state     text not null check (state in ('suspended', 'resuming')),
+    since     {time} not null
+)
+"""
+
+_ACTIONS = """
+create table {table} (
+    seq       {sequence},
+    action    text not null,
+    topic     text,
+    record_id text,
+    event_id  {id},
+    tenant_id {id},
+    operator  text not null,
+    at        {time} not null
 )
 """
 

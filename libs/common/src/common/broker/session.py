@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import structlog
-from prometheus_client import Gauge
 
 from common.broker.acknowledgements import Acknowledgements
+from common.broker.halting import Halting
 from common.broker.handling import Handling
-from common.broker.lanes import Held, Lanes, State
+from common.broker.held import Held, State
+from common.broker.lanes import Lanes
+from common.broker.limits import Limits
+from common.broker.measures import Measures
 from common.broker.outage import Outage, wait_unless
 from common.broker.transport import Subscription, SubscriptionLostError
+from common.broker.watchdog import Watchdog
+from common.broker.window import Window
 from common.broker.workers import Workers
 from common.errors import DependencyDown
 
@@ -19,18 +23,7 @@ log = structlog.get_logger()
 
 _READING = "reading"
 _CANCEL_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one consumer takes upon itself."""
-
-    concurrency: int
-    """Keys handled at the same time."""
-    window: int
-    """Records taken and not yet acknowledged."""
-    drain_seconds: float
-    """For handlers to finish when their shard is taken away, or the process stops."""
+_LAST_SECONDS = 2.0
 
 
 class Session:
@@ -41,42 +34,50 @@ class Session:
         subscription: Subscription,
         handling: Handling,
         outage: Outage,
-        in_flight: Gauge,
+        halting: Halting,
         *,
+        measures: Measures,
         limits: Limits,
     ) -> None:
         """Prepare to work; `run` begins."""
         self._subscription = subscription
         self._outage = outage
-        self._gauge = in_flight
+        self._halting = halting
+        self._measures = measures
         self._limits = limits
-        self._lanes = Lanes()
+        self._lanes = Lanes(limits.per_tenant)
+        self._window = Window(limits.window_records, limits.window_bytes)
         self._acknowledgements = Acknowledgements(subscription, outage, self._go_on)
         self._workers = Workers(
             self._lanes,
             handling,
             outage,
-            self._acknowledgements.add,
+            halting,
+            finished=self._acknowledgements.add,
             concurrency=limits.concurrency,
             resumed=self._go_on,
+        )
+        self.watchdog = Watchdog(
+            self._lanes,
+            self._acknowledgements,
+            subscription,
+            measures,
+            limits=limits,
+            waits=lambda: halting.reason is not None or outage.reason is not None,
         )
         self._moved = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop, then drain. Raises `SubscriptionLostError` when it ended."""
-        async with asyncio.TaskGroup() as tasks:
-            self._workers.open(tasks)
-            acknowledging = tasks.create_task(self._acknowledgements.run(stop))
-            closing = tasks.create_task(self._close_on(stop))
-            lost = await self._read(stop)
-            self._workers.close()
-            await self.give_back(None)
-            acknowledging.cancel()
-            closing.cancel()
+        """Work until told to stop, then drain. Raises `SubscriptionLostError` when it ended.
+
+        Cancelled, it cuts its handlers short, and acknowledges what is finished all the same.
+        """
         try:
-            await self._subscription.flush()
-        except DependencyDown as error:
-            log.warning("finished records will come again", cause=str(error))
+            lost = await self._work(stop)
+        except asyncio.CancelledError:
+            await self._acknowledge_the_rest()
+            raise
+        await self._acknowledge_the_rest()
         if lost is not None:
             raise lost
 
@@ -100,6 +101,22 @@ class Session:
             log.warning("finished records will come again", cause=str(error))
         self._go_on()
 
+    async def _work(self, stop: asyncio.Event) -> SubscriptionLostError | None:
+        async with asyncio.TaskGroup() as tasks:
+            self._workers.open(tasks)
+            helpers = (
+                tasks.create_task(self._acknowledgements.run(stop)),
+                tasks.create_task(self._halting.keep_looking(self._go_on)),
+                tasks.create_task(self.watchdog.run()),
+                tasks.create_task(self._close_on(stop)),
+            )
+            lost = await self._read(stop)
+            self._workers.close()
+            await self.give_back(None)
+            for helper in helpers:
+                helper.cancel()
+        return lost
+
     async def _close_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._workers.close()
@@ -107,8 +124,8 @@ class Session:
 
     async def _read(self, stop: asyncio.Event) -> SubscriptionLostError | None:
         while not stop.is_set():
-            room = self._limits.window - self._in_flight
-            if room <= 0 or self._workers.paused:
+            room = 0 if self._workers.standing else self._room()
+            if room <= 0:
                 self._moved.clear()
                 await self._moved.wait()
                 continue
@@ -125,10 +142,21 @@ class Session:
                 self._go_on()
         return None
 
+    def _room(self) -> int:
+        return self._window.room(self._in_flight, self._lanes.size + self._acknowledgements.size)
+
     def _go_on(self) -> None:
-        self._gauge.set(self._in_flight)
+        self._measures.in_flight.set(self._in_flight)
         self._moved.set()
         self._workers.go_on()
+
+    async def _acknowledge_the_rest(self) -> None:
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._acknowledgements.hand_over()
+                await self._subscription.flush()
+        except (DependencyDown, TimeoutError) as error:
+            log.warning("finished records will come again", cause=str(error) or "no answer")
 
     @property
     def _in_flight(self) -> int:

@@ -5,6 +5,7 @@ taking costs the same however many records wait behind. A taken record carries a
 until which it is leased. Every function here runs inside one transaction.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -78,6 +79,19 @@ _RENEW = text(
 _RELEASE = text(
     "update records set token = null where token is not null and substr(token, 1, 26) = :holder"
 )
+
+_COUNT = text(
+    "select topic, count(*) as records from records where topic in :topics group by topic"
+).bindparams(bindparam("topics", expanding=True))
+_COUNT_TAKEN = text(
+    """
+    select held.topic, count(*) as records
+    from records held join records other on other.topic = held.topic and other.key = held.key
+    where held.token is not null and held.topic in :topics
+      and (other.seq = held.seq or substr(held.token, 1, 26) != :holder)
+    group by held.topic
+    """
+).bindparams(bindparam("topics", expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +169,15 @@ def renew(tx: Transaction, claims: Iterable[Claim], lease: timedelta) -> set[Cla
         for claim in claims
         if tx.execute(_RENEW, {**claim.named, "until": until}).rowcount == 0
     }
+
+
+def count_waiting(tx: Transaction, topics: Sequence[str], holder: Ulid) -> Counter[str]:
+    """Count by topic what this holder may come to take: all but what it has, and others' keys."""
+    named = {"topics": topics}
+    counts = Counter[str]({row.topic: row.records for row in tx.execute(_COUNT, named)})
+    for row in tx.execute(_COUNT_TAKEN, named | {"holder": str(holder)}):
+        counts[row.topic] -= row.records
+    return counts
 
 
 def release(tx: Transaction, holder: Ulid) -> None:

@@ -6,7 +6,7 @@ loses its leases after a while, and what it held is taken by another.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -130,6 +130,14 @@ class SqliteSubscription:
 
     async def flush(self) -> None:
         """See `Subscription.flush`: nothing is kept back."""
+
+    async def waiting(self) -> Mapping[str, int]:
+        """See `Subscription.waiting`: not what is behind a record that another process has."""
+
+        def count(tx: Transaction) -> Mapping[str, int]:
+            return sqlite_records.count_waiting(tx, self._topics, self._holder)
+
+        return await self._database.read(count)
 
     async def close(self) -> None:
         """Give back at once what was not acknowledged; if that fails, the leases run out."""

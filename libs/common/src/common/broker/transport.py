@@ -4,7 +4,7 @@ A transport moves bytes and keeps them safe. What Recado promises (order per key
 letters, pauses, drains) is the engine's, and the same over every transport.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ LARGEST_RECORD = 1_000_000
 """Bytes of key, headers and value: what Kafka's default limit of 1 MiB a batch leaves for them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing one costs as much as handling it
 class Delivery:
     """One record, handed to us until it is acknowledged or taken away.
 
@@ -66,6 +66,13 @@ class Subscription(Protocol):
         """Make what was acknowledged durable now. Raises `DependencyDown`."""
         ...
 
+    async def waiting(self) -> Mapping[str, int]:
+        """Count, by topic, the records that are ours to come and were not handed to us yet.
+
+        Raises `DependencyDown`.
+        """
+        ...
+
 
 class Transport(Protocol):
     """A product that carries records."""
@@ -92,14 +99,17 @@ class Transport(Protocol):
         ...
 
 
-def refuse_oversized(record: Record) -> None:
+def size_of(record: Record) -> int:
+    """Return the bytes of key, headers and value."""
+    size = len(record.key.encode()) + len(record.value)
+    return size + sum(len(name.encode()) + len(value) for name, value in record.headers)
+
+
+def refuse_oversized(record: Record, limit: int = LARGEST_RECORD) -> None:
     """Raise `PermanentError` for a record that some broker would refuse.
 
     Before it is sent: Kafka's idempotent producer does not recover from the broker's refusal.
     """
-    size = len(record.key.encode()) + len(record.value)
-    size += sum(len(name.encode()) + len(value) for name, value in record.headers)
-    if size > LARGEST_RECORD:
-        raise PermanentError(
-            f"a record of {size} bytes for {record.topic}; {LARGEST_RECORD} is the limit"
-        )
+    size = size_of(record)
+    if size > limit:
+        raise PermanentError(f"a record of {size} bytes for {record.topic}; {limit} is the limit")

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
+from common.broker.halting import Halting
 from common.broker.handling import Handling
-from common.broker.lanes import Held, Lanes
+from common.broker.held import Held
+from common.broker.lanes import Lanes
 from common.broker.outage import Outage
-from common.broker.transport import Delivery
 from common.errors import DependencyDown
 
 _HANDLING = "handling"
@@ -20,8 +21,9 @@ class Workers:
         lanes: Lanes,
         handling: Handling,
         outage: Outage,
-        finished: Callable[[Delivery], None],
+        halting: Halting,
         *,
+        finished: Callable[[Held], None],
         concurrency: int,
         resumed: Callable[[], None],
     ) -> None:
@@ -32,17 +34,19 @@ class Workers:
         self._lanes = lanes
         self._handling = handling
         self._outage = outage
+        self._halting = halting
         self._finished = finished
         self._concurrency = concurrency
         self._resumed = resumed
         self._running = 0
         self._probed: Held | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self._now = asyncio.get_running_loop().time
 
     @property
-    def paused(self) -> bool:
-        """Whether a handler waits for its dependency: nothing more should be read then."""
-        return self._outage.met_by(_HANDLING)
+    def standing(self) -> bool:
+        """Whether nothing more should be read: a handler waits for its dependency, or it halted."""
+        return self._halting.reason is not None or self._outage.met_by(_HANDLING)
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to take records, as tasks of this group."""
@@ -58,9 +62,16 @@ class Workers:
             self._start(held)
 
     def _next(self) -> Held | None:
-        if self._tasks is None or self._outage.reason is not None:
+        halted = self._halting.reason is not None
+        if self._tasks is None or halted or self._outage.reason is not None:
             return None
-        return self._lanes.take()
+        return self._take()
+
+    def _take(self) -> Held | None:
+        held = self._lanes.take()
+        if held is not None:
+            held.started_at, held.reported = self._now(), False
+        return held
 
     def _start(self, held: Held) -> None:
         if self._tasks is not None:
@@ -69,9 +80,10 @@ class Workers:
 
     async def _work(self, first: Held) -> None:
         held: Held | None = first
+        task = asyncio.current_task()
         try:
             while held is not None:
-                held.task = asyncio.current_task()
+                held.task = task
                 await self._handle(held)
                 held = self._next()
         finally:
@@ -88,7 +100,7 @@ class Workers:
             self._well_again(held)
             raise
         if delay is None and not held.lost:
-            self._finished(held.delivery)
+            self._finished(held)
         if delay is None or held.leaving:
             self._lanes.settle(held)
         else:
@@ -105,7 +117,7 @@ class Workers:
             self._lanes.settle(held)
         else:
             self._lanes.put_back(held)
-        if held is self._probed or not self.paused:
+        if held is self._probed or not self._outage.met_by(_HANDLING):
             self._probed = None
             delay = self._outage.begins(_HANDLING, error)
             asyncio.get_running_loop().call_later(delay, self._probe)
@@ -114,7 +126,7 @@ class Workers:
         """Let the record that met the outage tell whether it is over."""
         if self._tasks is None:
             return
-        held = self._lanes.take()
+        held = None if self._halting.reason is not None else self._take()
         if held is None:
             self._resume()
         else:

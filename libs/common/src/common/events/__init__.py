@@ -1,6 +1,6 @@
 """The contract between services: what may travel on which topic, and how it is written as bytes."""
 
-from common.events.codec import Record, UndecodableError, decode, encode, header
+from common.events.codec import Headers, Record, UndecodableError, decode, encode, header
 from common.events.envelope import Event
 from common.events.payloads import (
     Channel,
@@ -33,6 +33,7 @@ __all__ = [
     "Channel",
     "DeliveryReported",
     "Event",
+    "Headers",
     "MediaReference",
     "MessageReceived",
     "Payload",

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from ulid import ULID
+
+from common.ids import Ulid
 
 
 class Channel(StrEnum):
@@ -58,7 +59,7 @@ class MessageReceived(Payload):
 
     type: ClassVar[str] = "messages.received.v1"
 
-    account: ULID = Field(description="The channel account whose webhook was called.")
+    account: Ulid = Field(description="The channel account whose webhook was called.")
     provider_message_id: str = Field(description="Twilio's MessageSid.")
     channel: Channel
     sender: str = Field(description="Our number or service, as Twilio wrote it in `To`.")
@@ -82,8 +83,8 @@ class SendMessage(Payload):
 
     type: ClassVar[str] = "messages.send.v1"
 
-    message: ULID = Field(description="The reply's id: sending it twice is sending it once.")
-    account: ULID
+    message: Ulid = Field(description="The reply's id: sending it twice is sending it once.")
+    account: Ulid
     channel: Channel
     sender: str
     recipient: str
@@ -101,9 +102,9 @@ class DeliveryReported(Payload):
 
     type: ClassVar[str] = "deliveries.reported.v1"
 
-    account: ULID
+    account: Ulid
     provider_message_id: str
-    part: ULID | None = Field(description="Our id of the part, from the callback's URL.")
+    part: Ulid | None = Field(description="Our id of the part, from the callback's URL.")
     status: str = Field(description="Twilio's MessageStatus.")
     error_code: int | None = None
     reported_at: AwareDatetime
@@ -116,10 +117,10 @@ class DeliveryReported(Payload):
 
 
 class _SendUpdate(Payload):
-    message: ULID = Field(description="The reply's id, from `SendMessage`.")
+    message: Ulid = Field(description="The reply's id, from `SendMessage`.")
     sender: str
     recipient: str
-    part: ULID
+    part: Ulid
     ordinal: int = Field(description="Which part of the reply, from 0.")
     parts: int = Field(description="How many parts the reply has.")
     at: AwareDatetime

@@ -55,7 +55,9 @@ DELIVERIES_UPDATED = Topic(
 
 TOPICS = (MESSAGES_RECEIVED, MESSAGES_SEND, DELIVERIES_REPORTED, DELIVERIES_UPDATED)
 
+_CARRIER = {payload: topic for topic in TOPICS for payload in topic.payloads}
+
 
 def topic_of(payload: Payload) -> Topic:
     """Return the topic that carries this payload; an unlisted payload is a mistake of ours."""
-    return next(topic for topic in TOPICS if type(payload) in topic.payloads)
+    return _CARRIER[type(payload)]

@@ -65,7 +65,9 @@ class Attempts:
         self._metrics.job_late_seconds.labels(*labels).observe(job.late)
         began = time.monotonic()
         ending = Ending(Outcome.RETURNED)
+        running = self._metrics.jobs_running.labels(*labels)
         with (
+            running.track_inprogress(),
             tracer().start_as_current_span(f"job {job.kind}"),
             correlation.bind(correlation=job.correlation, tenant=job.tenant, job=job.kind),
         ):

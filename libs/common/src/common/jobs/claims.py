@@ -18,8 +18,18 @@ class Claimed(NamedTuple):
     """Seconds since it was due."""
 
 
+class Backlog(NamedTuple):
+    """What waits of one kind, of all tenants and for whatever process."""
+
+    kind: str
+    due: int
+    overdue: float
+    """Seconds since the first of them was due."""
+    failed: int
+
+
 class Claims(Protocol):
-    """Both methods raise `DependencyDown` while the database is away."""
+    """Each method raises `DependencyDown` while the database is away."""
 
     async def claim(self, kind: str, limit: int, *, after: Ulid) -> Sequence[Claimed]:
         """Take due jobs, going once round the tenants from the one behind `after`, in that order.
@@ -31,4 +41,8 @@ class Claims(Protocol):
 
     async def renew(self, tokens: Iterable[int]) -> set[int]:
         """Hold these for another lease; tell which. A row that is locked just now is left out."""
+        ...
+
+    async def backlog(self, kinds: Iterable[str]) -> Sequence[Backlog]:
+        """Count what waits of each kind."""
         ...

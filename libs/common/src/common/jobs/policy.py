@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
-from common.settings import JobSettings
+from common.settings import JobSettings, KindRetry
 
 _LONGEST_WHILE_AWAY = 15.0  # seconds: the work itself is sound, and goes on soon after the outage
 
@@ -19,10 +19,13 @@ class RetryPolicy:
     longest: float
 
     @classmethod
-    def of(cls, settings: JobSettings) -> Self:
-        """Read it from the settings."""
+    def of(cls, settings: JobSettings, kind: str | None = None) -> Self:
+        """Read it from the settings: that of a kind, or the one for all that have none."""
+        own = settings.retry_kinds.get(kind or "", KindRetry())
         return cls(
-            settings.retry_attempts, settings.retry_first_seconds, settings.retry_longest_seconds
+            own.attempts or settings.retry_attempts,
+            own.first_seconds or settings.retry_first_seconds,
+            own.longest_seconds or settings.retry_longest_seconds,
         )
 
     def without_end(self) -> Self:

@@ -3,11 +3,11 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import ARRAY, BigInteger, Float, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Float, String, bindparam, text
 
 from common.database import Database, Transaction, UlidColumn
 from common.ids import Ulid
-from common.jobs.claims import Claimed
+from common.jobs.claims import Backlog, Claimed
 from common.jobs.statements import spelt
 
 _CLAIM = """
@@ -30,6 +30,9 @@ class PostgresClaims:
         self._renew = text(f"select {jobs}_renew(:tokens, :lease)").bindparams(
             bindparam("tokens", type_=ARRAY(BigInteger)), bindparam("lease", type_=Float())
         )
+        self._backlog = text(f"select * from {jobs}_backlog(:kinds)").bindparams(  # noqa: S608 - a table's name
+            bindparam("kinds", type_=ARRAY(String))
+        )
 
     async def claim(self, kind: str, limit: int, *, after: Ulid) -> Sequence[Claimed]:
         """See `Claims.claim`."""
@@ -51,6 +54,13 @@ class PostgresClaims:
                 return set(tx.execute(self._renew, held).scalars())
 
         return await self._database.transaction(work)
+
+    async def backlog(self, kinds: Iterable[str]) -> Sequence[Backlog]:
+        """See `Claims.backlog`."""
+        wanted = {"kinds": list(kinds)}
+        return await self._database.read(
+            lambda tx: [Backlog(*row) for row in tx.execute(self._backlog, wanted)]
+        )
 
 
 @contextmanager

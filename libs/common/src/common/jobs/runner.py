@@ -8,9 +8,10 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from common.errors import DependencyDown
+from common.errors import DependencyDown, StartError
 from common.jobs.agenda import Agenda
 from common.jobs.attempt import Attempts, JobHandler
+from common.jobs.backlog import BacklogGauges
 from common.jobs.job import Job, Outcome
 from common.jobs.outages import Outages
 from common.jobs.policy import RetryPolicy
@@ -36,18 +37,23 @@ class JobRunner:
     ) -> None:
         """Know what to do, and what it means when a kind fails; nothing starts before `run`.
 
-        A kind of `endless` is tried until it succeeds; only a `PermanentError` fails it.
+        The settings choose the kinds; each must have a handler. A kind of `endless` is tried until
+        it succeeds, and only a `PermanentError` fails it.
         """
+        chosen = jobs.kinds if settings.kinds is None else jobs.kinds & settings.kinds
         if unknown := handlers.keys() - jobs.kinds:
             message = f"handlers of kinds that {jobs.service} does not have: {sorted(unknown)}"
             raise ValueError(message)
-        policy = RetryPolicy.of(settings)
+        if missing := chosen - handlers.keys():
+            message = f"{jobs.service} has no handlers of {sorted(missing)}, which it should run"
+            raise ValueError(message)
         self._jobs = jobs
-        self._handlers = handlers
+        self._handlers = {kind: do for kind, do in handlers.items() if kind in chosen}
         self._concurrency = settings.concurrency
         self._poll_seconds = settings.poll_seconds
-        self._outages = Outages(policy)
-        policies = {kind: policy.without_end() if kind in endless else policy for kind in handlers}
+        self._outages = Outages(RetryPolicy.of(settings))
+        policies = {kind: _policy(settings, kind, endless) for kind in chosen}
+        self._backlog = BacklogGauges(jobs, metrics, self._outages)
         self._attempts = Attempts(jobs, policies, self._outages, metrics, given_up=given_up or {})
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._agendas: dict[str, Agenda] = {}
@@ -66,6 +72,7 @@ class JobRunner:
                 helpers = [
                     group.create_task(self._hold_leases()),
                     group.create_task(self._wake_at(stop)),
+                    group.create_task(self._backlog.run()),
                 ]
                 await self._take_until(stop, group)
                 while self._running:
@@ -152,3 +159,16 @@ class JobRunner:
         if task := self._running.get(job):
             job.outcome = Outcome.LOST
             task.cancel()
+
+
+def _policy(settings: JobSettings, kind: str, endless: Collection[str]) -> RetryPolicy:
+    policy = RetryPolicy.of(settings, kind)
+    if kind not in endless:
+        return policy
+    own = settings.retry_kinds.get(kind)
+    if own and own.attempts:
+        raise StartError(
+            f"Mend RECADO_JOBS_RETRY_KINDS: jobs of kind {kind} are tried until they succeed, so "
+            "they take no attempts."
+        )
+    return policy.without_end()

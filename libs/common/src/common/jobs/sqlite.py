@@ -1,12 +1,12 @@
 """Claims on SQLite: a look without the write lock, so that idling writes nothing; then a claim."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import BigInteger, bindparam
+from sqlalchemy import bindparam
 
 from common.database import Database, Transaction, UlidColumn
 from common.ids import Ulid
-from common.jobs.claims import Claimed
+from common.jobs.claims import Backlog, Claimed
 from common.jobs.statements import spelt
 
 _LOOK = """
@@ -19,33 +19,62 @@ update {jobs} set token = null, lease_until = null, due_at = min(due_at, {now})
 where kind = :kind and {lapsed}
 """
 
-_NEXT_TENANT = """
-select tenant_id from {jobs}
-where kind = :kind and {waiting} and due_at <= {now} and tenant_id > :after
-order by tenant_id limit 1
-"""
-
-_RUNNING = """
-select count(*) from {jobs} where kind = :kind and tenant_id = :tenant and token is not null
-"""
-
-_DUE = """
-select key, ({now} - due_at) / 1e6 as late from {jobs}
-where kind = :kind and tenant_id = :tenant and {waiting} and due_at <= {now}
+_DUE_TENANTS = """
+select tenant_id from {jobs} where kind = :kind and {waiting} and due_at <= {now}
 order by due_at limit :limit
 """
 
-_NEXT_TOKEN = "update {jobs}_token set n = n + 1 returning n"  # noqa: S105 - a claim's, not a secret
+# A lane is a tenant with something due and room for it. This walks over the tenants that wait.
+# Without statistics SQLite would count in the primary key, all rows of a tenant.
+_LANES = """
+with recursive turn(tenant_id) as (
+    select :after
+    union all
+    select (
+        select tenant_id from {jobs} indexed by {jobs}_waiting
+        where kind = :kind and {waiting} and tenant_id > turn.tenant_id
+        order by tenant_id limit 1)
+    from turn where turn.tenant_id is not null)
+select tenant_id from turn where tenant_id > :after
+and :cap > (
+    select count(*) from {jobs} indexed by {jobs}_leased
+    where kind = :kind and tenant_id = turn.tenant_id and token is not null)
+and exists (
+    select 1 from {jobs}
+    where kind = :kind and tenant_id = turn.tenant_id and {waiting} and due_at <= {now})
+limit :limit
+"""
+
+_DUE = """
+select key, attempts, correlation_id, ({now} - due_at) / 1e6 as late from {jobs}
+where kind = :kind and tenant_id = :tenant and {waiting} and due_at <= {now}
+order by due_at limit max(0, min(:limit, :cap - (
+    select count(*) from {jobs} indexed by {jobs}_leased
+    where kind = :kind and tenant_id = :tenant and token is not null)))
+"""
+
+_LAST_TOKEN = "update {jobs}_token set n = n + :limit returning n"  # noqa: S105 - a claim's, not a secret
 
 _TAKE = """
 update {jobs} set token = :token, lease_until = {later}, due_at = {never}, attempts = attempts + 1
 where tenant_id = :tenant and kind = :kind and key = :key
-returning attempts, correlation_id
 """
 
 _RENEW = "update {jobs} set lease_until = {later} where token in :tokens returning token"
 
+_BACKLOG = """
+select
+    (select count(*) from {jobs} indexed by {jobs}_due
+        where kind = :kind and {waiting} and due_at <= {now}),
+    coalesce(({now} - (
+        select min(due_at) from {jobs} indexed by {jobs}_due
+        where kind = :kind and {waiting} and due_at <= {now})) / 1e6, 0),
+    (select count(*) from {jobs} indexed by {jobs}_failed
+        where kind = :kind and reason is not null)
+"""
+
 _BEFORE_ALL = Ulid.from_bytes(bytes(16))
+_FEW = 64  # due rows that tell their lanes without a walk over all that wait
 
 
 class SqliteClaims:
@@ -58,13 +87,12 @@ class SqliteClaims:
         self._lease = lease
         self._look = spelt(_LOOK, jobs, "sqlite")
         self._return_lost = spelt(_RETURN_LOST, jobs, "sqlite")
-        self._next_tenant = spelt(_NEXT_TENANT, jobs, "sqlite").columns(tenant_id=UlidColumn())
-        self._running = spelt(_RUNNING, jobs, "sqlite")
-        self._due = spelt(_DUE, jobs, "sqlite")
-        self._next_token = spelt(_NEXT_TOKEN, jobs, "sqlite")
-        self._take = spelt(_TAKE, jobs, "sqlite").columns(
-            attempts=BigInteger(), correlation_id=UlidColumn()
-        )
+        self._due_tenants = spelt(_DUE_TENANTS, jobs, "sqlite").columns(tenant_id=UlidColumn())
+        self._lanes = spelt(_LANES, jobs, "sqlite").columns(tenant_id=UlidColumn())
+        self._due = spelt(_DUE, jobs, "sqlite").columns(correlation_id=UlidColumn())
+        self._last_token = spelt(_LAST_TOKEN, jobs, "sqlite")
+        self._take = spelt(_TAKE, jobs, "sqlite")
+        self._backlog = spelt(_BACKLOG, jobs, "sqlite")
         self._renew = spelt(_RENEW, jobs, "sqlite").bindparams(bindparam("tokens", expanding=True))
 
     async def claim(self, kind: str, limit: int, *, after: Ulid) -> Sequence[Claimed]:
@@ -76,10 +104,8 @@ class SqliteClaims:
         def work(tx: Transaction) -> Sequence[Claimed]:
             tx.execute(self._return_lost, {"kind": kind})
             taken: list[Claimed] = []
-            for tenant in self._tenants_in_turn(tx, kind, after):
+            for tenant in self._tenants_in_turn(tx, kind, after, limit):
                 taken += self._take_due(tx, kind, tenant, limit - len(taken))
-                if len(taken) == limit:
-                    break
             return taken
 
         return await self._database.transaction(work) if await self._database.read(look) else ()
@@ -91,23 +117,43 @@ class SqliteClaims:
             lambda tx: set(tx.execute(self._renew, held).scalars())
         )
 
-    def _tenants_in_turn(self, tx: Transaction, kind: str, after: Ulid) -> Iterator[Ulid]:
-        """Go round once: those behind `after`, then those up to it."""
-        for start, last in ((after, None), (_BEFORE_ALL, after)):
-            tenant = start
-            while True:
-                wanted = {"kind": kind, "after": tenant}
-                tenant = tx.execute(self._next_tenant, wanted).scalar_one_or_none()
-                if tenant is None or (last is not None and tenant > last):
-                    break
-                yield tenant
+    async def backlog(self, kinds: Iterable[str]) -> Sequence[Backlog]:
+        """See `Claims.backlog`."""
+        return await self._database.read(
+            lambda tx: [
+                Backlog(kind, *tx.execute(self._backlog, {"kind": kind}).one()) for kind in kinds
+            ]
+        )
 
-    def _take_due(self, tx: Transaction, kind: str, tenant: Ulid, limit: int) -> Iterator[Claimed]:
+    def _tenants_in_turn(
+        self, tx: Transaction, kind: str, after: Ulid, limit: int
+    ) -> Sequence[Ulid]:
+        """Go round once: those behind `after`, then those up to it; as many as may be needed."""
+        few = max(_FEW, 4 * limit)
+        due = tx.execute(self._due_tenants, {"kind": kind, "limit": few}).scalars().all()
+        if len(due) < few:
+            return sorted(set(due), key=lambda tenant: (tenant <= after, tenant))
+        behind = self._walk(tx, kind, after, limit)
+        first = () if len(behind) == limit else self._walk(tx, kind, _BEFORE_ALL, limit)
+        return [*behind, *(tenant for tenant in first if tenant <= after)]
+
+    def _walk(self, tx: Transaction, kind: str, after: Ulid, limit: int) -> Sequence[Ulid]:
+        wanted = {"kind": kind, "after": after, "limit": limit, "cap": self._cap}
+        return tx.execute(self._lanes, wanted).scalars().all()
+
+    def _take_due(self, tx: Transaction, kind: str, tenant: Ulid, limit: int) -> Sequence[Claimed]:
         lane = {"kind": kind, "tenant": tenant}
-        room = self._cap - tx.execute(self._running, lane).scalar_one()
-        due = tx.execute(self._due, lane | {"limit": min(limit, max(room, 0))}).all()
-        for job in due:
-            token = tx.execute(self._next_token).scalar_one()
-            taking = {"key": job.key, "token": token, "delay": self._lease}
-            row = tx.execute(self._take, lane | taking).one()
-            yield Claimed(tenant, job.key, token, row.attempts, row.correlation_id, job.late)
+        due = tx.execute(self._due, lane | {"limit": limit, "cap": self._cap}).all()
+        if not due:
+            return ()
+        last = tx.execute(self._last_token, {"limit": len(due)}).scalar_one()
+        tokens = range(last - len(due) + 1, last + 1)
+        taking = [
+            {"key": job.key, "token": token, "delay": self._lease}
+            for job, token in zip(due, tokens, strict=True)
+        ]
+        tx.execute(self._take, [lane | job for job in taking])
+        return [
+            Claimed(tenant, job.key, token, job.attempts + 1, job.correlation_id, job.late)
+            for job, token in zip(due, tokens, strict=True)
+        ]

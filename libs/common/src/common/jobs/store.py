@@ -11,7 +11,7 @@ from sqlalchemy import TextClause
 from common.database import Database, Transaction
 from common.database.sqlite import SqliteDatabase
 from common.ids import Ulid
-from common.jobs.claims import Claims
+from common.jobs.claims import Backlog, Claims
 from common.jobs.job import Job, LeaseLostError, Outcome
 from common.jobs.postgres import PostgresClaims
 from common.jobs.sqlite import SqliteClaims
@@ -134,6 +134,10 @@ class Jobs:
         for job in jobs:
             if job.token in renewed:
                 job.held_until = asked_at + self.lease.total_seconds()
+
+    async def backlog(self) -> Sequence[Backlog]:
+        """Count what waits of each kind of the service, whichever process runs it."""
+        return await self._claims.backlog(sorted(self.kinds))
 
     async def back_off(self, job: Job, *, delay: timedelta, counted: bool) -> None:
         """Have a failed attempt made again after `delay`, whatever was scheduled meanwhile.

@@ -8,6 +8,8 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 import orjson
@@ -17,6 +19,7 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from common.observability import correlation
 from common.settings import LogSettings
 
 _PRIVATE = frozenset(
@@ -40,19 +43,19 @@ def configure(settings: LogSettings, service: str) -> None:
     console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
     level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        partial(_add_service, service),
+        correlation.add_names,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_time,
         _add_trace,
     ]
     renderer = _for_people() if console else _for_machines()
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     _send_libraries_through(shared, renderer)
 
 
@@ -61,20 +64,24 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if name in _PRIVATE:
             event[name] = "***"
-        elif name != "event":
+        elif name != "event" and _may_hold_address(value):
             event[name] = _masked(value)
     return event
 
 
 def _for_people() -> list[Processor]:
     as_text = structlog.processors.format_exc_info  # so that it is masked too
-    return [as_text, redact, structlog.dev.ConsoleRenderer()]
+    return [as_text, redact, _write_time, structlog.dev.ConsoleRenderer()]
 
 
 def _for_machines() -> list[Processor]:
     # without local variables: they hold what contacts wrote
     frames = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-    return [frames, redact, structlog.processors.JSONRenderer(_dumps)]
+    return [frames, redact, _as_json]
+
+
+def _may_hold_address(value: object) -> bool:
+    return not isinstance(value, str) or "+" in value or "whatsapp:" in value
 
 
 def _masked(value: object) -> object:
@@ -92,6 +99,16 @@ def _mask(address: re.Match[str]) -> str:
     return f"{address[0][:3]}***{address[0][-2:]}"
 
 
+def _add_service(service: str, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event["service"] = service
+    return event
+
+
+def _add_time(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
 def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
@@ -99,8 +116,13 @@ def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     return event
 
 
-def _dumps(event: EventDict, **_options: object) -> str:
-    return orjson.dumps(event, default=str).decode()
+def _write_time(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event["timestamp"] = event["timestamp"].isoformat(timespec="milliseconds")
+    return event
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
 def _send_libraries_through(shared: list[Processor], renderer: list[Processor]) -> None:

@@ -6,6 +6,8 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from common.observability.distributions import Distributions
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0)
 """Seconds that somebody waits for us, which are minutes when it goes wrong."""
@@ -27,9 +29,17 @@ class Metrics:
         """Register everything; a registry takes it once."""
         self.registry = registry
         self._register_gateway()
+        self._register_process()
         self._register_broker()
+        self._register_consumer()
         self._register_jobs()
         self._register_conversation()
+
+    def _register_process(self) -> None:
+        _, level, _ = self._kinds()
+        self.event_loop_lag_seconds = level(
+            "recado_event_loop_lag_seconds", "How late the event loop came to its last beat."
+        )
 
     def _register_gateway(self) -> None:
         count, _, seconds = self._kinds()
@@ -37,32 +47,60 @@ class Metrics:
         self.webhook_seconds = seconds("recado_webhook_seconds", "To the answer.", ["kind"])
 
     def _register_broker(self) -> None:
-        count, level, seconds = self._kinds()
+        count, _, _ = self._kinds()
         self.records_published = count(
             "recado_records_published", "Handed to the broker.", ["topic", "outcome"]
         )
         self.records_handled = count(
             "recado_records_handled", "Deliveries by outcome of the handler.", ["topic", "outcome"]
         )
-        self.handle_seconds = seconds(
-            "recado_record_handle_seconds", "One attempt of a record's handler.", ["topic"]
+        self.handle_seconds = Distributions(
+            "recado_record_handle_seconds",
+            "One attempt of a record's handler.",
+            "topic",
+            registry=self.registry,
+            buckets=_SECONDS,
         )
-        self.record_delay_seconds = seconds(
+        self.record_delay_seconds = Distributions(
             "recado_record_delay_seconds",
             "From an event's making to the end of its handling.",
-            ["topic"],
+            "topic",
+            registry=self.registry,
             buckets=_WAITS,
         )
+        self.dead_letters = count("recado_dead_letters", "Records given up.", ["topic", "reason"])
+
+    def _register_consumer(self) -> None:
+        count, level, _ = self._kinds()
         self.records_in_flight = level(
             "recado_records_in_flight", "Taken and not yet acknowledged.", ["group"]
+        )
+        self.lag_records = level(
+            "recado_lag_records", "Held, or yet to come to this consumer.", ["topic"]
+        )
+        self.lag_seconds = level(
+            "recado_lag_seconds", "Age of the oldest record that is held.", ["topic"]
+        )
+        self.commit_age_seconds = level(
+            "recado_commit_age_seconds",
+            "Since the oldest record that the broker was not told of is finished.",
+            ["group"],
+        )
+        self.shards_given_back = count(
+            "recado_shards_given_back", "Partitions or leases taken away.", ["group"]
         )
         self.consumer_paused = level(
             "recado_consumer_paused", "1 while a consumer waits for a dependency.", ["group"]
         )
-        self.dead_letters = count("recado_dead_letters", "Records given up.", ["topic", "reason"])
+        self.consumer_pauses = count(
+            "recado_consumer_pauses", "How often a consumer began to wait.", ["group"]
+        )
+        self.consumer_halted = level(
+            "recado_consumer_halted", "1 until an operator lets a consumer go on.", ["group"]
+        )
 
     def _register_jobs(self) -> None:
-        count, _, seconds = self._kinds()
+        count, level, seconds = self._kinds()
         labels = ["service", "kind"]
         self.jobs_run = count("recado_jobs_run", "Claims by outcome.", [*labels, "outcome"])
         self.job_seconds = seconds("recado_job_seconds", "From claimed to settled.", labels)
@@ -70,6 +108,12 @@ class Metrics:
             "recado_job_late_seconds", "From due to claimed.", labels, buckets=_WAITS
         )
         self.leases_lost = count("recado_job_leases_lost", "Jobs taken from us.", labels)
+        self.jobs_running = level("recado_jobs_running", "Run by this process.", labels)
+        self.jobs_due = level("recado_jobs_due", "Due, and taken by no process.", labels)
+        self.jobs_overdue_seconds = level(
+            "recado_jobs_overdue_seconds", "Age of the first that is due.", labels
+        )
+        self.jobs_failed = level("recado_jobs_failed", "Failed, and not yet revived.", labels)
 
     def _register_conversation(self) -> None:
         count, _, seconds = self._kinds()

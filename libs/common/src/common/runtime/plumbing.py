@@ -11,7 +11,8 @@ from common.broker.transport import Transport
 from common.database import Database, open_database
 from common.observability.metrics import Metrics
 from common.runtime.health import Health
-from common.settings import Settings
+from common.runtime.loop_watch import watched_loop
+from common.settings import Environment, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,16 @@ async def open_plumbing(settings: Settings) -> AsyncGenerator[Plumbing]:
     that it is not ready, while they are away.
     """
     metrics = Metrics(CollectorRegistry())
+    health = Health(metrics.registry)
     async with (
+        watched_loop(health, metrics, seconds=settings.health.loop_seconds),
         open_database(
             settings.database.url.get_secret_value(),
             pool_size=settings.database.pool_size,
             busy_seconds=settings.database.busy_seconds,
         ) as database,
-        open_transport(settings.broker) as transport,
+        open_transport(
+            settings.broker, strict=settings.environment is not Environment.DEVELOPMENT
+        ) as transport,
     ):
-        yield Plumbing(database, transport, metrics, Health(metrics.registry))
+        yield Plumbing(database, transport, metrics, health)

@@ -1,5 +1,6 @@
 """From the command line to a running process: the same few steps for every service."""
 
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn, TypeVar
@@ -9,6 +10,8 @@ import uvloop
 from common.errors import StartError
 from common.observability import logging, tracing
 from common.settings import Settings, load
+
+_YOUNG_OBJECTS = 50_000  # a few MiB; by default it is 700
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -36,6 +39,7 @@ def start(
 async def _observed(
     service: str, settings: SettingsT, run: Callable[[SettingsT], Awaitable[None]]
 ) -> None:
+    _collect_rarely()
     logging.configure(settings.log, service)
     spans = tracing.configure(settings.tracing, service)
     try:
@@ -43,3 +47,10 @@ async def _observed(
     finally:
         if spans is not None:
             spans.shutdown()
+
+
+def _collect_rarely() -> None:
+    """Look for cycles after thousands of requests, not after every few; never in the modules."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)

@@ -34,6 +34,7 @@ def load(model: type[SettingsT], environ: Mapping[str, str] | None = None) -> Se
         settings = model.model_validate(values)
     except ValidationError as error:
         raise StartError("\n".join(_sentences(error))) from None
+    _refuse_unknown_kinds(settings)
     longest_wait = 2 * settings.database.busy_seconds  # for a connection, then for a lock
     if settings.jobs.lease_seconds <= longest_wait:
         raise StartError(
@@ -52,6 +53,18 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"Set {name}: it has no default."
         else:
             yield f"Mend {name}: {problem['msg'][:1].lower()}{problem['msg'][1:]}."
+
+
+def _refuse_unknown_kinds(settings: Settings) -> None:
+    """Judge what is said of kinds of jobs, where the process has any."""
+    known = settings.job_kinds
+    said = {"KINDS": settings.jobs.kinds or (), "RETRY_KINDS": settings.jobs.retry_kinds}
+    for name, kinds in said.items():
+        if known and (unknown := set(kinds) - known):
+            raise StartError(
+                f"Mend RECADO_JOBS_{name}: this process has no jobs of kind "
+                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
+            )
 
 
 def _refuse_weak_secrets(settings: Settings) -> None:

@@ -1,8 +1,10 @@
 """What every process reads from its environment, in sections."""
 
 from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, SecretStr
 
 
 class Environment(StrEnum):
@@ -38,6 +40,17 @@ class DatabaseSettings(Section):
     )
 
 
+class TopicRetry(BaseModel):
+    """Where a topic's retries differ from those of `BrokerSettings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attempts: int | None = Field(default=None, ge=1)
+    first_seconds: float | None = Field(default=None, gt=0)
+    longest_seconds: float | None = Field(default=None, gt=0)
+    budget_seconds: float | None = Field(default=None, gt=0)
+
+
 class BrokerSettings(Section):
     """What carries events between services, and how stubborn its consumers are."""
 
@@ -55,8 +68,54 @@ class BrokerSettings(Section):
     replication: int = Field(
         default=1, ge=1, description="Copies of a new Kafka topic; 3 in production."
     )
+    retention_hours: int = Field(
+        default=168, ge=1, description="How long a new Kafka topic keeps records."
+    )
+    accept_unsafe: bool = Field(
+        default=False,
+        description="Outside development, use Kafka topics that may lose records all the same.",
+    )
+    security: str = Field(
+        default="PLAINTEXT",
+        pattern="^(SASL_)?(PLAINTEXT|SSL)$",
+        description=(
+            "Kafka's `security.protocol`: `PLAINTEXT`, `SSL`, `SASL_SSL` or `SASL_PLAINTEXT`."
+        ),
+    )
+    mechanism: str = Field(
+        default="SCRAM-SHA-512",
+        pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$",
+        description="Kafka's `sasl.mechanism`: `SCRAM-SHA-512`, `SCRAM-SHA-256` or `PLAIN`.",
+    )
+    username: str | None = Field(default=None, description="Who we are to Kafka, with `SASL_…`.")
+    password: SecretStr | None = Field(default=None, description="The password that goes with it.")
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of who signs Kafka's certificates; without it, the system's own.",
+    )
+    certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file of our certificate, for a Kafka that asks for one.",
+    )
+    key_file: Path | None = Field(
+        default=None,
+        description="PEM file of its key, not encrypted; without it, in the certificate's file.",
+    )
     concurrency: int = Field(
         default=64, ge=1, description="Keys handled at the same time by one consumer."
+    )
+    per_tenant: int = Field(
+        default=16, ge=1, description="Keys of one tenant handled at the same time by one consumer."
+    )
+    window_records: int = Field(
+        default=1000,
+        ge=1,
+        description="Records read ahead by one consumer; it goes on reading at half of them.",
+    )
+    window_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1,
+        description="Bytes of records read ahead by one consumer; it goes on at half of them.",
     )
     retry_attempts: int = Field(
         default=6, ge=1, description="Attempts before a record becomes a dead letter."
@@ -67,6 +126,51 @@ class BrokerSettings(Section):
     retry_longest_seconds: float = Field(
         default=10.0, gt=0, description="Upper end of every later back-off."
     )
+    retry_budget_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="After so long a failing record becomes a dead letter, whatever its attempts.",
+    )
+    retry_topics: Json[dict[str, TopicRetry]] = Field(
+        default_factory=dict[str, TopicRetry],
+        description=(
+            "Where a topic differs, as JSON: "
+            '`{"messages.send": {"attempts": 9, "first_seconds": 1, "longest_seconds": 30, '
+            '"budget_seconds": 300}}`.'
+        ),
+    )
+    circuit_window: int = Field(
+        default=200,
+        ge=1,
+        description="Settled records that a consumer looks back at to judge whether it must halt.",
+    )
+    circuit_count: int = Field(
+        default=20, ge=1, description="So many of them may be given up in any case."
+    )
+    circuit_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description=(
+            "A larger share of them, undecodable or of several tenants, and the consumer halts "
+            "until an operator closes the circuit."
+        ),
+    )
+    suspend_after: int = Field(
+        default=10,
+        ge=1,
+        description="A tenant that has so many records given up in a row is suspended.",
+    )
+    slow_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A handler that runs longer is reported with its stack, once.",
+    )
+    stall_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="A consumer that has work and settles nothing for so long is not alive.",
+    )
     lease_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -74,9 +178,30 @@ class BrokerSettings(Section):
     )
 
 
+def _by_comma(names: object) -> object:
+    if not isinstance(names, str):
+        return names
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+class KindRetry(BaseModel):
+    """Where the retries of a kind of jobs differ from those of `JobSettings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attempts: int | None = Field(default=None, ge=1)
+    first_seconds: float | None = Field(default=None, gt=0)
+    longest_seconds: float | None = Field(default=None, gt=0)
+
+
 class JobSettings(Section):
     """How jobs inside a service are taken and retried."""
 
+    kinds: Annotated[frozenset[str] | None, BeforeValidator(_by_comma)] = Field(
+        default=None,
+        description="The kinds that the process runs, by comma; without it, all of its service. "
+        "Each kind must be run by some process.",
+    )
     concurrency: int = Field(
         default=16, ge=1, description="Jobs run at the same time by one process."
     )
@@ -101,6 +226,13 @@ class JobSettings(Section):
     )
     retry_longest_seconds: float = Field(
         default=300.0, gt=0, description="Upper end of every later back-off."
+    )
+    retry_kinds: Json[dict[str, KindRetry]] = Field(
+        default_factory=dict[str, KindRetry],
+        description=(
+            "Where a kind differs, as JSON: "
+            '`{"turn": {"attempts": 5, "first_seconds": 2, "longest_seconds": 60}}`.'
+        ),
     )
 
 
@@ -135,6 +267,11 @@ class HealthSettings(Section):
         le=65535,
         description="Port to listen on; 0 takes a free one.",
     )
+    loop_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="An event loop that stands still for so long is logged, and not alive.",
+    )
 
 
 class SecretSettings(Section):
@@ -150,6 +287,9 @@ class Settings(BaseModel):
     """What every process reads. A service adds a section of its own, named like the service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_kinds: ClassVar[frozenset[str]] = frozenset()
+    """The kinds of jobs that a process with these settings can run."""
 
     environment: Environment = Field(
         default=Environment.PRODUCTION,

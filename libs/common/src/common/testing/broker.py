@@ -9,15 +9,25 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
+from common.broker.circuit import Conditions
 from common.broker.dead_letters import DeadLetters
 from common.broker.engine import Engine
+from common.broker.halts import Halts
+from common.broker.limits import Limits
 from common.broker.retry import RetryPolicy
-from common.broker.schema import create_dead_letters
+from common.broker.schema import create_dead_letters, create_halts, number_dead_letters
 from common.broker.transport import Transport
 from common.database import Database, Transaction
-from common.events import MESSAGES_RECEIVED, Channel, Event, MessageReceived
+from common.events import (
+    DELIVERIES_UPDATED,
+    MESSAGES_RECEIVED,
+    Channel,
+    Event,
+    MessageReceived,
+)
 from common.ids import Ulid, new_id
 from common.observability.metrics import Metrics
+from common.settings import BrokerSettings
 
 ACCOUNT = new_id()
 TENANT = new_id()
@@ -81,19 +91,32 @@ def engine_of(
     policy: RetryPolicy = IMPATIENT,
     metrics: Metrics | None = None,
     concurrency: int = 16,
+    settings: BrokerSettings | None = None,
+    halts: Halts | None = None,
     drain_seconds: float = 5.0,
 ) -> Engine:
-    """Consume `messages.received` as the processor does; dead letters go to its table."""
+    """Consume `messages.received` as the processor does; dead letters and halts go to its tables.
+
+    Without `settings`, one tenant may have all slots, and four records are held for each.
+    """
+    broker = settings or BrokerSettings(
+        concurrency=concurrency, per_tenant=concurrency, window_records=4 * concurrency
+    )
     return Engine(
         transport,
         GROUP,
-        {MESSAGES_RECEIVED: handler},
+        {MESSAGES_RECEIVED: handler, DELIVERIES_UPDATED: _unexpected},
         dead_letters=DeadLetters(GROUP, database),
+        halts=halts or Halts(GROUP, database),
         policy=policy,
+        limits=Limits.of(broker, drain_seconds),
+        conditions=Conditions.of(broker),
         metrics=metrics or Metrics(CollectorRegistry()),
-        concurrency=concurrency,
-        drain_seconds=drain_seconds,
     )
+
+
+async def _unexpected(event: Event[Any]) -> None:
+    raise AssertionError(event)
 
 
 class Runnable(Protocol):
@@ -122,11 +145,12 @@ async def running(component: Runnable) -> AsyncGenerator[asyncio.Task[None]]:
 
 
 async def create_dead_letter_table(database: Database) -> None:
-    """Create the processor's table of dead letters on SQLite."""
+    """Create the processor's tables of dead letters and halts on SQLite."""
 
     def create(tx: Transaction) -> None:
-        for statement in create_dead_letters(GROUP, "sqlite"):
-            tx.execute(text(statement))
+        for make in (create_dead_letters, number_dead_letters, create_halts):
+            for statement in make(GROUP, "sqlite"):
+                tx.execute(text(statement))
 
     await database.transaction(create)
 
@@ -135,7 +159,7 @@ async def dead_letters_in(database: Database) -> list[dict[str, Any]]:
     """Return the rows as they stand, oldest first."""
 
     def read(tx: Transaction) -> list[dict[str, Any]]:
-        rows = tx.execute(text(f"select * from {GROUP}_dead_letters order by rowid"))  # noqa: S608 - a constant
+        rows = tx.execute(text(f"select * from {GROUP}_dead_letters order by seq"))  # noqa: S608 - a constant
         return [dict(row) for row in rows.mappings()]
 
     return await database.read(read)

@@ -25,7 +25,7 @@ _RECORDS = 500
 _PATIENCE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Token:
     """The progress that a delivery counts for.
 
@@ -56,11 +56,9 @@ class Commits:
         progress = self._progress.get(partition)
         return 0 if progress is None else len(progress)
 
-    def take(self, partition: TopicPartition, offset: int) -> Token:
-        """Note a record that was read."""
-        progress = self._progress.setdefault(partition, Contiguous())
-        progress.add(offset)
-        return Token(progress, offset)
+    def progress(self, partition: TopicPartition) -> Contiguous:
+        """Return how far a partition is done, to note there what was read."""
+        return self._progress.setdefault(partition, Contiguous())
 
     def finish(self, deliveries: Sequence[Delivery]) -> None:
         """Note records that are done."""
@@ -110,6 +108,6 @@ class Commits:
             # the group went on without us; who has the partitions now begins at the last commit
             log.info("commit came too late", partitions=len(positions), cause=str(error))
         except (KafkaError, TimeoutError) as error:
-            raise away(error, self._address) from error
+            raise await away(error, self._address) from error
         else:
             self._committed.update(positions)

@@ -20,6 +20,8 @@ class MadeOnce(Generic[T]):
 
     async def get(self) -> T:
         """Return it once it is made. Raises what its making raised; the next call begins anew."""
+        if self._making is not None and _succeeded(self._making):
+            return self._making.result()  # as nearly always, and cheaper than to wait for it
         if self._making is None:
             self._making = asyncio.create_task(self._make())
             self._making.add_done_callback(self._finished)

@@ -4,6 +4,8 @@
 # aiokafka carries no types
 
 import asyncio
+import zlib
+from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -57,13 +59,13 @@ class RecordProducer:
             if not error.retriable:
                 # it would fail every later record of the partition with OutOfOrderSequenceNumber
                 self._replace(producer)
-            raise away(error, self._address) from error
+            raise await away(error, self._address, deed="written") from error
 
     async def check(self) -> None:
         """Raise `DependencyDown` unless a broker answers now."""
         producer = await self._connection.get()
         if not await producer.client.force_metadata_update():
-            raise away(KafkaConnectionError(), self._address)
+            raise await away(KafkaConnectionError(), self._address)
 
     async def close(self) -> None:
         """Wait a few seconds for what is on its way, then drop it."""
@@ -75,18 +77,18 @@ class RecordProducer:
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._address.text,
+            **self._address.options,
             enable_idempotence=True,
             acks="all",
             linger_ms=0,
             max_batch_size=_BATCH_BYTES,
             compression_type="lz4",
+            partitioner=_partition_of,  # pyright: ignore[reportArgumentType] - any callable will do
             request_timeout_ms=_REQUEST_MILLISECONDS,
         )
         try:
-            with classified(self._address):
-                async with asyncio.timeout(_CONNECT_SECONDS):
-                    await producer.start()
+            async with classified(self._address), asyncio.timeout(_CONNECT_SECONDS):
+                await producer.start()
         except BaseException:
             await producer.stop()
             raise
@@ -100,6 +102,11 @@ class RecordProducer:
         stopping = asyncio.create_task(_stop(producer))
         self._discarding.add(stopping)
         stopping.add_done_callback(self._discarding.discard)
+
+
+def _partition_of(key: bytes, partitions: Sequence[int], _reachable: Sequence[int]) -> int:
+    """Spread keys by CRC-32, as librdkafka does: the client's own murmur2 is a loop in Python."""
+    return partitions[zlib.crc32(key) % len(partitions)]
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

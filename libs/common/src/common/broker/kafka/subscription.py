@@ -9,7 +9,9 @@ committed. So whatever is not committed by the end of a revocation is forgotten 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from typing import cast
 
 import structlog
 from aiokafka import (
@@ -21,17 +23,18 @@ from aiokafka import (
 from aiokafka.errors import KafkaError
 
 from common.broker.kafka.address import Address
-from common.broker.kafka.commits import Commits
-from common.broker.kafka.failures import away
+from common.broker.kafka.commits import Commits, Token
+from common.broker.kafka.failures import away, classified
 from common.broker.transport import Delivery, Revoked, SubscriptionLostError
 from common.errors import DependencyDown
-from common.events import Record
+from common.events import Headers, Record
 
 log = structlog.get_logger()
 
 _POLL_MILLISECONDS = 250
 _FETCH_SECONDS = 0.5
 _SILENCE_SECONDS = 3.0
+_COUNT_SECONDS = 2.0
 
 Batches = Mapping[TopicPartition, Sequence[ConsumerRecord[bytes, bytes]]]
 
@@ -69,18 +72,17 @@ class KafkaSubscription(ConsumerRebalanceListener):
             raise DependencyDown("kafka", self._commits.trouble.cause)
         self._poll = self._poll or asyncio.create_task(self._read(limit))
         await asyncio.wait([self._poll], timeout=_FETCH_SECONDS)
-        assignment, batches = self._take_result()
+        assignment, batches = await self._take_result()
         if assignment != self._assignment:
             return ()  # revoked since; the next assignment reads them again
         if not batches:
             await self._break_silence()
             return ()
         self._heard = time.monotonic()
-        return [
-            self._delivery(partition, record)
-            for partition, records in batches.items()
-            for record in records
-        ]
+        deliveries: list[Delivery] = []
+        for partition, records in batches.items():
+            deliveries += self._deliveries(partition, records)
+        return deliveries
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """See `Subscription.acknowledge`; committed within about a second."""
@@ -89,6 +91,17 @@ class KafkaSubscription(ConsumerRebalanceListener):
     async def flush(self) -> None:
         """See `Subscription.flush`."""
         await self._commits.commit()
+
+    async def waiting(self) -> Mapping[str, int]:
+        """See `Subscription.waiting`; counted by the broker, so for paused partitions too."""
+        counts: Counter[str] = Counter()
+        partitions = self._consumer.assignment()
+        async with classified(self._address), asyncio.timeout(_COUNT_SECONDS):
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+            for partition in partitions & self._consumer.assignment():
+                position: int = await self._consumer.position(partition)
+                counts[self._topic(partition)] += max(0, ends[partition] - position)
+        return counts
 
     async def close(self) -> None:
         """End the poll and the commits; nothing is committed any more."""
@@ -134,14 +147,14 @@ class KafkaSubscription(ConsumerRebalanceListener):
         batches = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=limit)
         return self._assignment, batches
 
-    def _take_result(self) -> tuple[int, Batches]:
+    async def _take_result(self) -> tuple[int, Batches]:
         if self._poll is None or not self._poll.done():
             return self._assignment, {}
         poll, self._poll = self._poll, None
         try:
             return poll.result()
         except KafkaError as error:
-            down = away(error, self._address)
+            down = await away(error, self._address)
             if error.retriable:
                 raise down from error
             raise SubscriptionLostError(down.dependency, down.cause) from error
@@ -163,22 +176,38 @@ class KafkaSubscription(ConsumerRebalanceListener):
             await self._check()
             self._heard = time.monotonic()
 
-    def _delivery(
-        self, partition: TopicPartition, record: ConsumerRecord[bytes, bytes]
-    ) -> Delivery:
-        return Delivery(
-            Record(
-                topic=partition.topic.removeprefix(self._address.prefix),
-                key=(record.key or b"").decode(errors="replace"),
-                headers=tuple((name, value or b"") for name, value in record.headers),
-                value=record.value or b"",
-            ),
-            # a topic that was deleted and made anew counts its offsets again, in another time
-            record_id=f"{partition.partition}/{record.offset}@{record.timestamp}",
-            token=self._commits.take(partition, record.offset),
-            shard=_shard(partition),
-        )
+    def _deliveries(
+        self, partition: TopicPartition, records: Sequence[ConsumerRecord[bytes, bytes]]
+    ) -> Iterator[Delivery]:
+        topic, shard, number = self._topic(partition), _shard(partition), partition.partition
+        progress = self._commits.progress(partition)
+        for record in records:
+            offset = record.offset
+            progress.add(offset)
+            yield Delivery(
+                Record(
+                    topic,
+                    (record.key or b"").decode(errors="replace"),
+                    _without_none(record.headers),
+                    record.value or b"",
+                ),
+                # a topic that was deleted and made anew counts its offsets again, in another time
+                f"{number}/{offset}@{record.timestamp}",
+                Token(progress, offset),
+                shard,
+            )
+
+    def _topic(self, partition: TopicPartition) -> str:
+        return partition.topic.removeprefix(self._address.prefix)
 
 
 def _shard(partition: TopicPartition) -> str:
     return f"{partition.topic}/{partition.partition}"
+
+
+def _without_none(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Let a header without a value be an empty one; hardly any is, so nothing is copied for it."""
+    for _, value in headers:
+        if value is None:
+            return tuple((name, value or b"") for name, value in headers)
+    return cast("Headers", headers)

@@ -4,7 +4,7 @@
 # aiokafka carries no types
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -12,12 +12,15 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from common.broker.kafka.address import Address, parse_address
+from common.broker.kafka.client_log import quiet_client
 from common.broker.kafka.failures import classified
 from common.broker.kafka.made_once import MadeOnce
 from common.broker.kafka.producer import RecordProducer
+from common.broker.kafka.security import read_security
 from common.broker.kafka.subscription import KafkaSubscription
+from common.broker.kafka.topic_rules import Care, KafkaTopic, TopicPlan
 from common.broker.kafka.topics import ensure_topics
-from common.broker.transport import Revoked
+from common.broker.transport import LARGEST_RECORD, Revoked, refuse_oversized
 from common.events import TOPICS, Record, Topic
 from common.settings import BrokerSettings
 
@@ -28,6 +31,8 @@ _REBALANCE_SECONDS = 30.0
 """How long the group waits for a member that lets go; an engine's drain must be shorter."""
 _REQUEST_SECONDS = 40.0
 """Longer than a rebalance, since the request to join is answered at its end."""
+_METADATA_MILLISECONDS = 5000
+"""How soon a reader learns who leads in place of a broker that hangs, and so never answers it."""
 _NEVER_MILLISECONDS = 2**31 - 1
 _PARTITION_BYTES, _FETCH_BYTES = 262_144, 8_388_608
 _LEAVE_SECONDS = 10.0
@@ -38,27 +43,35 @@ class KafkaTransport:
     """See `Transport`. Order per key rests on the number of partitions, which is never changed."""
 
     def __init__(
-        self, address: Address, *, partitions: int, replication: int, session_seconds: float = 30.0
+        self,
+        address: Address,
+        *,
+        partitions: int,
+        replication: int,
+        retention_hours: int = 168,
+        care: Care = Care.NONE,
+        session_seconds: float = 30.0,
     ) -> None:
         """Connect when first used; `session_seconds` is how long a dead member keeps its share."""
         self._address = address
-        self._partitions = partitions
-        self._replication = replication
+        self._plan = TopicPlan(partitions, replication, retention_hours, care)
         self._session_seconds = session_seconds
         self._producer = RecordProducer(address)
         self._topics = MadeOnce(self._ensure_topics)
 
     async def publish(self, record: Record) -> None:
         """See `Transport.publish`."""
-        await self._topics.get()
-        await self._producer.send(self._name(record.topic), record)
+        name = self._name(record.topic)
+        topic = (await self._topics.get())[name]
+        if topic.largest_record < LARGEST_RECORD:
+            refuse_oversized(record, topic.largest_record)
+        await self._producer.send(name, record)
 
     async def check(self) -> None:
         """See `Transport.check`: whether a broker answers, and our topics stand."""
-        with classified(self._address):
-            async with asyncio.timeout(_CHECK_SECONDS):
-                await self._topics.get()
-                await self._producer.check()
+        async with classified(self._address), asyncio.timeout(_CHECK_SECONDS):
+            await self._topics.get()
+            await self._producer.check()
 
     async def close(self) -> None:
         """Close the producer; subscriptions were left before."""
@@ -73,7 +86,7 @@ class KafkaTransport:
         await self._topics.get()
         consumer = self._consumer(self._name(group))
         try:
-            with classified(self._address):
+            async with classified(self._address):
                 await consumer.start()
             subscription = KafkaSubscription(consumer, self._address, revoked, self.check)
             try:
@@ -86,7 +99,7 @@ class KafkaTransport:
 
     def _consumer(self, group: str) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            bootstrap_servers=self._address.text,
+            **self._address.options,
             group_id=group,
             client_id=f"recado-{group}",
             enable_auto_commit=False,
@@ -98,36 +111,46 @@ class KafkaTransport:
             heartbeat_interval_ms=int(min(_HEARTBEAT_SECONDS, self._session_seconds / 3) * 1000),
             rebalance_timeout_ms=int(_REBALANCE_SECONDS * 1000),
             request_timeout_ms=int(_REQUEST_SECONDS * 1000),
+            metadata_max_age_ms=_METADATA_MILLISECONDS,
             # a consumer that pauses for an hour stays a member
             max_poll_interval_ms=_NEVER_MILLISECONDS,
             max_partition_fetch_bytes=_PARTITION_BYTES,
             fetch_max_bytes=_FETCH_BYTES,
         )
 
-    async def _ensure_topics(self) -> None:
-        await ensure_topics(
-            self._address,
-            [self._name(topic.name) for topic in TOPICS],
-            partitions=self._partitions,
-            replication=self._replication,
-        )
+    async def _ensure_topics(self) -> Mapping[str, KafkaTopic]:
+        names = [self._name(topic.name) for topic in TOPICS]
+        return await ensure_topics(self._address, names, self._plan)
 
     def _name(self, name: str) -> str:
         return f"{self._address.prefix}{name}"
 
 
 @asynccontextmanager
-async def open_kafka(settings: BrokerSettings) -> AsyncGenerator[KafkaTransport]:
-    """Open the cluster at `settings.url`; its producer is closed at the end."""
+async def open_kafka(settings: BrokerSettings, *, strict: bool) -> AsyncGenerator[KafkaTransport]:
+    """Open the cluster at `settings.url`; its producer is closed at the end.
+
+    Where we are `strict`, what may lose records or show a password is refused. Raises `StartError`
+    for settings that do not fit.
+    """
+    quiet_client()
     transport = KafkaTransport(
-        parse_address(settings.url),
+        parse_address(settings.url, read_security(settings, strict=strict)),
         partitions=settings.partitions,
         replication=settings.replication,
+        retention_hours=settings.retention_hours,
+        care=_care(settings, strict=strict),
     )
     try:
         yield transport
     finally:
         await transport.close()
+
+
+def _care(settings: BrokerSettings, *, strict: bool) -> Care:
+    if not strict:
+        return Care.NONE
+    return Care.TELL if settings.accept_unsafe else Care.REFUSE
 
 
 async def _leave(consumer: AIOKafkaConsumer) -> None:

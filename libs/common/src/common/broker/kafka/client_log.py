@@ -1,0 +1,38 @@
+"""The log of aiokafka, which complains at each attempt: told once a minute for each kind."""
+
+import logging
+import time
+
+import structlog
+
+log = structlog.get_logger()
+
+_SILENCE_SECONDS = 60.0
+
+
+class _OnceAMinute(logging.Handler):
+    """Hands on the first complaint of a kind; one with a traceback, which nobody awaits, always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now, kind = time.monotonic(), f"{record.name} {record.msg}"
+        if not record.exc_info and now - self._told.get(kind, -_SILENCE_SECONDS) < _SILENCE_SECONDS:
+            return
+        self._told[kind] = now
+        log.log(
+            record.levelno,
+            "kafka client complained",
+            said=record.getMessage(),
+            exc_info=record.exc_info,
+        )
+
+
+def quiet_client() -> None:
+    """Take over the client's log, for the whole process; doing it again changes nothing."""
+    client = logging.getLogger("aiokafka")
+    if not any(isinstance(handler, _OnceAMinute) for handler in client.handlers):
+        client.addHandler(_OnceAMinute())
+    client.propagate = False

@@ -1,0 +1,29 @@
+"""What an operator types to say which rows are meant."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from common.errors import StartError
+from common.ids import Ulid, parse_id
+
+_AGO = re.compile(r"(\d{1,6})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def tenant_meant(text: str) -> Ulid:
+    """Read a tenant's id."""
+    try:
+        return parse_id(text)
+    except ValueError as error:
+        raise StartError(f"{text} is not a tenant's id; `recado tenants add` prints it.") from error
+
+
+def time_meant(text: str) -> datetime:
+    """Read a time, or how long ago it was."""
+    if ago := _AGO.fullmatch(text):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise StartError(f"{text} is no time: write 30m, 2h, 1d or 2026-01-31T12:00.") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

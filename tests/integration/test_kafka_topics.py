@@ -1,0 +1,179 @@
+"""Topics on a real Kafka: made safe, never changed, and refused where they may lose records."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from prometheus_client import CollectorRegistry
+
+from common.broker.connect import open_transport
+from common.broker.publisher import Publisher
+from common.broker.transport import Transport
+from common.errors import DependencyDown, PermanentError
+from common.events import TOPICS, Record, encode
+from common.ids import new_id
+from common.observability.metrics import Metrics
+from common.settings import BrokerSettings
+from common.testing.broker import message
+from tests.servers.kafka import KafkaCluster
+
+PARTITIONS = 4
+FINE = encode(message("+55111", "fine"))
+
+
+async def test_topics_are_made_with_what_keeps_records_safe(kafka_server: KafkaCluster) -> None:
+    settings = settings_for(kafka_server).model_copy(update={"retention_hours": 48})
+    async with open_transport(settings) as transport:
+        await transport.check()
+
+    for topic in TOPICS:
+        name = f"{prefix_of(settings)}.{topic.name}"
+        assert await partitions_of(kafka_server, name) == PARTITIONS
+        assert await setting_of(kafka_server, name, "retention.ms") == str(48 * 3600 * 1000)
+        assert await setting_of(kafka_server, name, "unclean.leader.election.enable") == "false"
+
+
+async def test_a_topic_that_stands_keeps_its_number_of_partitions(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    await create_topic(kafka_server, received(settings))
+
+    with structlog.testing.capture_logs() as logs:
+        async with open_transport(settings) as transport:
+            await transport.publish(FINE)
+
+    (told,) = [entry for entry in logs if entry["event"] == "topic keeps its partitions"]
+    assert (told["partitions"], told["configured"]) == (1, PARTITIONS)
+    assert await partitions_of(kafka_server, received(settings)) == 1
+
+
+async def test_more_copies_than_brokers_is_told_in_a_sentence(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server).model_copy(update={"replication": 3})
+    async with open_transport(settings) as transport:
+        with pytest.raises(DependencyDown, match=r"cannot be created.*only 1 broker"):
+            await transport.publish(FINE)
+
+
+async def test_outside_development_no_topic_is_made_that_may_lose_records(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    async with open_transport(settings, strict=True) as transport:
+        with pytest.raises(DependencyDown, match=r"may lose records: it keeps fewer than 3 copies"):
+            await transport.publish(FINE)
+
+    assert await partitions_of(kafka_server, received(settings)) == 0
+
+
+async def test_outside_development_a_topic_that_may_lose_records_is_refused(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    async with open_transport(settings) as lenient:
+        await lenient.check()
+
+    async with open_transport(settings, strict=True) as transport:
+        with pytest.raises(DependencyDown, match="RECADO_BROKER_ACCEPT_UNSAFE=true"):
+            await transport.check()
+
+
+async def test_what_an_operator_accepts_is_used_and_told(kafka_server: KafkaCluster) -> None:
+    settings = settings_for(kafka_server).model_copy(update={"accept_unsafe": True})
+    with structlog.testing.capture_logs() as logs:
+        async with open_transport(settings, strict=True) as transport:
+            await transport.publish(FINE)
+
+    told = {entry["topic"] for entry in logs if entry["event"] == "topic may lose records"}
+    assert told == {f"{prefix_of(settings)}.{topic.name}" for topic in TOPICS}
+
+
+async def test_a_record_over_its_topics_limit_is_refused_before_it_is_sent(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    await create_topic(kafka_server, received(settings), **{"max.message.bytes": "20000"})
+    async with open_transport(settings) as transport:
+        with pytest.raises(PermanentError, match=r"of 5\d{4} bytes .* is the limit"):
+            await transport.publish(incompressible(50_000))
+        await transport.publish(incompressible(10_000))
+
+
+async def test_a_record_that_the_broker_refuses_does_not_spoil_those_after_it(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server).model_copy(update={"partitions": 1})
+    async with open_transport(settings) as transport:
+        publisher = publisher_on(transport)
+        await publisher.publish_record(FINE)
+        await set_limit(kafka_server, received(settings), "20000")
+
+        with pytest.raises(PermanentError, match="takes no record of 50000 bytes"):
+            await publisher.publish_record(incompressible(50_000))
+
+        for _ in range(3):
+            await publisher.publish_record(FINE)
+
+
+def settings_for(cluster: KafkaCluster) -> BrokerSettings:
+    return BrokerSettings(url=f"kafka://{cluster.bootstrap}/{new_id()}", partitions=PARTITIONS)
+
+
+def prefix_of(settings: BrokerSettings) -> str:
+    return settings.url.rpartition("/")[2]
+
+
+def received(settings: BrokerSettings) -> str:
+    return f"{prefix_of(settings)}.{FINE.topic}"
+
+
+def incompressible(size: int) -> Record:
+    return replace(FINE, value=os.urandom(size))
+
+
+def publisher_on(transport: Transport) -> Publisher:
+    return Publisher(transport, Metrics(CollectorRegistry()))
+
+
+@asynccontextmanager
+async def administering(cluster: KafkaCluster) -> AsyncGenerator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def create_topic(cluster: KafkaCluster, name: str, **configuration: str) -> None:
+    async with administering(cluster) as admin:
+        await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configuration)])
+
+
+async def set_limit(cluster: KafkaCluster, name: str, limit: str) -> None:
+    async with administering(cluster) as admin:
+        changed = {"max.message.bytes": limit}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, changed)])
+
+
+async def partitions_of(cluster: KafkaCluster, name: str) -> int:
+    async with administering(cluster) as admin:
+        (topic,) = await admin.describe_topics([name])
+        return len(topic["partitions"])
+
+
+async def setting_of(cluster: KafkaCluster, name: str, setting: str) -> str:
+    async with administering(cluster) as admin:
+        (answer,) = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name, {setting: ""})]
+        )
+        (resource,) = answer.to_object()["resources"]
+        (entry,) = resource["config_entries"]
+        return entry["config_value"]
