@@ -87,7 +87,7 @@ def settings(port: int, **more: object) -> NotifierSection:
     values: dict[str, object] = {
         "status_callback_base": "https://recado.example.org/",
         "twilio_url": f"http://127.0.0.1:{port}",
-        "call_seconds": 0.5,
+        "call_seconds": 1.5,
         "connect_seconds": 0.5,
     }
     return NotifierSection.model_validate(values | more)

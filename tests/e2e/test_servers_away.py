@@ -104,11 +104,6 @@ def all_are_ready(services: Stack) -> bool:
 
 def told(services: Stack, name: str, event: str, key: str) -> list[Any]:
     """What a service's log lines of an event say under a key; none of its own is an error."""
-    lines = [line for line in log_lines(services, name) if not is_of_a_client(line)]
+    lines = log_lines(services, name)
     assert [line for line in lines if line["level"] == "error"] == []
     return [line.get(key) for line in lines if line["event"] == event]
-
-
-def is_of_a_client(line: dict[str, Any]) -> bool:
-    """Whether Kafka's client wrote it, to which whatever is away is an error."""
-    return line.get("logger", "").startswith("aiokafka")

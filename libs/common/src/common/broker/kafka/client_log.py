@@ -22,8 +22,9 @@ class _OnceAMinute(logging.Handler):
         if not record.exc_info and now - self._told.get(kind, -_SILENCE_SECONDS) < _SILENCE_SECONDS:
             return
         self._told[kind] = now
+        # what it calls an error is a broker that is away, of which who needs it tells by itself
         log.log(
-            record.levelno,
+            logging.ERROR if record.exc_info else logging.WARNING,
             "kafka client complained",
             said=record.getMessage(),
             exc_info=record.exc_info,
