@@ -30,7 +30,7 @@ from tests.servers.kafka_errors import Api, ErringKafka, erring_kafka
 
 pytestmark = pytest.mark.timeout(120)
 CONTACTS = ("+55111", "+55222", "+55333")
-WITHIN = 40.0
+WITHIN = 80.0
 COORDINATION = (errors.GroupLoadInProgressError, errors.NotCoordinatorForGroupError)
 MEMBERSHIP = (errors.UnknownMemberIdError, errors.RebalanceInProgressError)
 ERRORS: Mapping[Api, Sequence[type[BrokerResponseError]]] = {
