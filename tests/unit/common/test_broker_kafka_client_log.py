@@ -34,7 +34,7 @@ def test_a_complaint_is_told_once_and_another_kind_too(told: list[EventDict]) ->
     CLIENT.warning("Heartbeat failed")
 
     assert [(each["log_level"], each["said"]) for each in told] == [
-        ("error", "Unable connect to node with id 0"),
+        ("warning", "Unable connect to node with id 0"),
         ("warning", "Heartbeat failed"),
     ]
 
@@ -49,7 +49,7 @@ def test_a_failure_that_nobody_expected_is_told_each_time_with_its_traceback(
         except KeyError:
             CLIENT.exception("Unexpected error in fetcher routine")
 
-    assert [each["exc_info"][0] for each in told] == [KeyError, KeyError]
+    assert [(each["log_level"], each["exc_info"][0]) for each in told] == [("error", KeyError)] * 2
 
 
 def test_taking_the_log_over_again_tells_nothing_twice(told: list[EventDict]) -> None:
