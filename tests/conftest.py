@@ -7,7 +7,10 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
+from common.database import Database, open_database
+from common.testing.broker import create_dead_letter_table
 from tests.servers import chromium, kafka, postgres
 from tests.servers.kafka import KafkaCluster
 from tests.servers.postgres import PostgresDatabase, PostgresServer
@@ -32,6 +35,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             if mark := MARK_OF_FIXTURE.get(fixture):
                 item.add_marker(mark)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A file with the consumer's own tables, for an engine under test."""
+    url = f"sqlite:///{tmp_path / 'recado.db'}"
+    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
+        await create_dead_letter_table(database)
+        yield database
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Keep the log from the terminal, of a test that reads none of it."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 @contextmanager

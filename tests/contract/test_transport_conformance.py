@@ -4,20 +4,19 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
 from common.broker.retry import RetryPolicy
 from common.broker.transport import LARGEST_RECORD, Transport
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown, PermanentError
 from common.events import MESSAGES_RECEIVED, Event, Record, encode
 from common.ids import new_id
@@ -26,7 +25,6 @@ from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     dead_letters_in,
     engine_of,
     message,
@@ -34,13 +32,9 @@ from common.testing.broker import (
 )
 from tests.contract.watched_transport import WatchedTransport
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 WITHIN = 20.0  # seconds: a group of Kafka's takes its time to form
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -61,14 +55,6 @@ async def transport(settings: BrokerSettings) -> AsyncIterator[Transport]:
 @pytest.fixture
 def publisher(transport: Transport) -> Publisher:
     return Publisher(transport, Metrics(CollectorRegistry()))
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 async def test_records_of_a_key_come_one_at_a_time_in_order_and_keys_in_parallel(

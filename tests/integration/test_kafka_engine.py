@@ -4,19 +4,16 @@ import asyncio
 import random
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
 from common.broker.engine import Engine
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery, Transport
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Event
 from common.ids import new_id
@@ -25,7 +22,6 @@ from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     engine_of,
     message,
     running,
@@ -33,22 +29,10 @@ from common.testing.broker import (
 from tests.contract.killed_consumer import kill_one_that_took_a_record_of
 from tests.servers.kafka import KafkaCluster
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 PARTITIONS = 4
 WITHIN = 40.0
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 def settings_for(cluster: KafkaCluster) -> BrokerSettings:

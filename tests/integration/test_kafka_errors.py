@@ -1,10 +1,8 @@
 """Each request that we make of Kafka fails, in each way that matters: nothing is lost for it."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
-import structlog
 from aiokafka import errors
 from aiokafka.errors import BrokerResponseError
 from prometheus_client import CollectorRegistry
@@ -12,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from common.broker.kafka.address import parse_address
 from common.broker.kafka.transport import KafkaTransport
 from common.broker.publisher import Publisher
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown, PermanentError
 from common.events import MESSAGES_RECEIVED
 from common.ids import new_id
@@ -20,7 +18,6 @@ from common.observability.metrics import Metrics
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     engine_of,
     message,
     running,
@@ -28,7 +25,7 @@ from common.testing.broker import (
 from tests.servers.kafka import KafkaCluster
 from tests.servers.kafka_errors import Api, ErringKafka, erring_kafka
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("quiet")]
 CONTACTS = ("+55111", "+55222", "+55333")
 WITHIN = 60.0
 COORDINATION = (errors.GroupLoadInProgressError, errors.NotCoordinatorForGroupError)
@@ -67,20 +64,6 @@ ASKED_WHEN_JOINING = (
     Api.OFFSET_FETCH,
     Api.LIST_OFFSETS,
 )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 @pytest.fixture

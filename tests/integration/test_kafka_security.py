@@ -1,18 +1,17 @@
 """A Kafka that asks who we are: each way in works, and each refusal is a sentence until it ends."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown
 from common.ids import new_id
 from common.observability.metrics import Metrics
@@ -20,7 +19,6 @@ from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     engine_of,
     message,
     running,
@@ -36,7 +34,7 @@ from tests.servers.kafka_secured import (
 )
 from tests.servers.processes import ending_on_sigterm
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("quiet")]
 WITHIN = 40.0
 EVERY_TOPIC = (Operation.CREATE, Operation.DESCRIBE_CONFIGS, Operation.READ, Operation.WRITE)
 SIGNED_IN: dict[str, Any] = {"username": USER, "password": SecretStr(PASSWORD)}
@@ -93,20 +91,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
                 grant(kafka.open_port, principal, Resource.TOPIC, "*", operation)
             grant(kafka.open_port, principal, Resource.GROUP, "*", Operation.READ)
         yield kafka
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 @pytest.mark.parametrize("way", WAYS_IN)

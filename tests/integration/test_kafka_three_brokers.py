@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
@@ -14,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown
 from common.ids import new_id
 from common.observability.metrics import Metrics
@@ -22,7 +20,6 @@ from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     engine_of,
     message,
     running,
@@ -31,7 +28,7 @@ from tests.servers.kafka import KafkaCluster, local_kafka
 from tests.servers.kafka_node import KafkaNode
 from tests.servers.processes import ending_on_sigterm
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180), pytest.mark.usefixtures("quiet")]
 CONTACTS = [f"+5511{number}" for number in range(8)]
 WITHIN = 90.0
 
@@ -41,20 +38,6 @@ def cluster() -> Iterator[KafkaCluster]:
     """Each test gives back the nodes that it took away."""
     with ending_on_sigterm(), local_kafka(nodes=3) as cluster:
         yield cluster
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 @pytest.fixture

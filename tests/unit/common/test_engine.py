@@ -1,9 +1,8 @@
 """What the engine does beside what every transport is held to: order of steps, traces, refusals."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from common.broker.engine import Engine
 from common.broker.memory_transport import MemoryTransport
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery, Revoked, Subscription
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown, PermanentError
 from common.events import Event, Topic
 from common.observability import correlation, tracing
@@ -28,7 +27,6 @@ from common.runtime import run_until_stopped
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     dead_letters_in,
     engine_of,
     message,
@@ -41,24 +39,6 @@ from common.testing.switched_database import SwitchedDatabase
 def logs() -> Iterator[list[EventDict]]:
     with structlog.testing.capture_logs(processors=[correlation.add_names]) as entries:
         yield entries
-
-
-@pytest.fixture
-async def transport() -> MemoryTransport:
-    return MemoryTransport()
-
-
-@pytest.fixture
-def publisher(transport: MemoryTransport) -> Publisher:
-    return Publisher(transport, Metrics(CollectorRegistry()))
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 async def refuse(_event: Event[Any]) -> None:

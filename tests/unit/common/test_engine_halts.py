@@ -1,8 +1,7 @@
 """A bad deploy stops the consumer, one tenant's poison that tenant, until an operator says so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from common.broker.engine import Engine
 from common.broker.halts import Halts
 from common.broker.memory_transport import MemoryTransport
 from common.broker.publisher import Publisher
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import PermanentError
 from common.events import Event
 from common.ids import Ulid, new_id
@@ -25,7 +24,6 @@ from common.testing import eventually
 from common.testing.broker import (
     GROUP,
     RememberingHandler,
-    create_dead_letter_table,
     dead_letters_in,
     engine_of,
     message,
@@ -41,24 +39,6 @@ TENANTS = [new_id() for _ in range(5)]
 def logs() -> Iterator[list[EventDict]]:
     with structlog.testing.capture_logs() as entries:
         yield entries
-
-
-@pytest.fixture
-async def transport() -> MemoryTransport:
-    return MemoryTransport()
-
-
-@pytest.fixture
-def publisher(transport: MemoryTransport) -> Publisher:
-    return Publisher(transport, Metrics(CollectorRegistry()))
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 class Deploy:

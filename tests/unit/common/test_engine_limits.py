@@ -2,29 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from prometheus_client import CollectorRegistry
 
 from common.broker.memory_transport import MemorySubscription, MemoryTransport
 from common.broker.publisher import Publisher
 from common.broker.retry import RetryPolicy
 from common.broker.transport import Delivery, Revoked
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import RetryAfter
 from common.events import Event, Topic, encode
 from common.ids import Ulid, new_id
-from common.observability.metrics import Metrics
 from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     dead_letters_in,
     engine_of,
     message,
@@ -32,31 +27,9 @@ from common.testing.broker import (
 )
 from tests.contract.watched_transport import WatchedTransport
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 LOUD, QUIET = new_id(), new_id()
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture
-async def transport() -> MemoryTransport:
-    return MemoryTransport()
-
-
-@pytest.fixture
-def publisher(transport: MemoryTransport) -> Publisher:
-    return Publisher(transport, Metrics(CollectorRegistry()))
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 async def test_one_tenant_s_slow_keys_leave_slots_for_another(

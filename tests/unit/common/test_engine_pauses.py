@@ -1,12 +1,10 @@
 """A pause ends for everybody who waits for it, whoever ends it and whatever happened meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry
 
 from common.broker.acknowledgements import Acknowledgements
@@ -15,45 +13,27 @@ from common.broker.held import Held
 from common.broker.outage import Outage
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery
-from common.database import Database, open_database
+from common.database import Database
 from common.errors import DependencyDown
 from common.events import Event, encode
 from common.observability.metrics import Metrics
 from common.testing import eventually
 from common.testing.broker import (
     RememberingHandler,
-    create_dead_letter_table,
     engine_of,
     message,
     running,
 )
 from tests.unit.common.moody_broker import Moody
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 AWAY = DependencyDown("postgres", "connection refused")
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'recado.db'}"
-    async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-        await create_dead_letter_table(database)
-        yield database
 
 
 @pytest.fixture
 async def transport() -> Moody:
     return Moody()
-
-
-@pytest.fixture
-def publisher(transport: Moody) -> Publisher:
-    return Publisher(transport, Metrics(CollectorRegistry()))
 
 
 async def test_a_shard_that_is_taken_away_during_a_pause_is_read_again_when_it_is_over(
