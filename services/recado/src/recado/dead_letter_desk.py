@@ -13,7 +13,7 @@ from common.broker.dead_letter_office import DeadLetterOffice, Wanted
 from common.broker.dead_letters import DeadLetter, Reason, StoredLetter
 from common.broker.halts import Halt
 from common.broker.publisher import Publisher
-from common.database import Database, Transaction, open_database
+from common.database import Database, Transaction
 from common.errors import DependencyDown, PermanentError, StartError
 from common.ids import Ulid
 from common.jobs import Jobs
@@ -21,6 +21,7 @@ from common.observability.metrics import Metrics
 from notifier import job_kinds as notifiers
 from processor import job_kinds as processors
 from processor.find_tenant import FindTenant
+from recado.owner_database import owner_database
 from recado.settings import OperatorSettings
 
 SERVICES = ("processor", "notifier")
@@ -158,10 +159,8 @@ class DeadLetterDesk:
 
 @asynccontextmanager
 async def opened(settings: OperatorSettings, operator: str) -> AsyncGenerator[DeadLetterDesk]:
-    """Open the database as its owner."""
-    async with open_database(
-        settings.owner_url, pool_size=1, busy_seconds=settings.database.busy_seconds
-    ) as database:
+    """Open the desk, on the database as its owner."""
+    async with owner_database(settings) as database:
         yield DeadLetterDesk(settings, database, operator)
 
 

@@ -13,7 +13,7 @@ from common.broker.dead_letters import Reason
 from common.errors import StartError
 from recado import letter_pages as pages
 from recado.dead_letter_desk import SERVICES, DeadLetterDesk, Selection, Tally, opened
-from recado.filters import tenant_meant, time_meant
+from recado.filters import Data, DryRun, Json, Limit, TenantId, tenant_meant, time_meant
 from recado.settings import operator_settings
 
 app = typer.Typer(
@@ -26,19 +26,12 @@ _NAME = re.compile(rf"({'|'.join(SERVICES)})/(\d{{1,18}})")
 
 Letter = Annotated[str | None, typer.Argument(help="One of them, as `list` names it.")]
 Service = Annotated[Literal["processor", "notifier"] | None, typer.Option(help="Else of both.")]
-TenantId = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
 Topic = Annotated[str | None, typer.Option(help="Of this topic.")]
 Why = Annotated[Reason | None, typer.Option(help="Given up for this reason.")]
 Since = Annotated[str | None, typer.Option(help="Given up since then: 30m, 2h, 1d, or a time.")]
-Limit = Annotated[int, typer.Option(min=1, help="So many at most, the earliest first.")]
-Data = Annotated[
-    Path | None, typer.Option(help="The folder of `recado dev`; else what the environment names.")
-]
 By = Annotated[
     str | None, typer.Option(envvar=["USER", "LOGNAME"], help="Who does it: kept for ever.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command("list")

@@ -1,10 +1,22 @@
-"""What an operator types to say which rows are meant."""
+"""What an operator types to say which rows are meant, in all verbs that list and change rows."""
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from common.errors import StartError
 from common.ids import Ulid, parse_id
+
+TenantId = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
+Limit = Annotated[int, typer.Option(min=1, help="So many at most, the earliest first.")]
+Data = Annotated[
+    Path | None, typer.Option(help="The folder of `recado dev`; else what the environment names.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _AGO = re.compile(r"(\d{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}

@@ -9,12 +9,12 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
-from common.database import open_database
 from common.errors import StartError
 from common.jobs.failed import FailedJob, FailedJobs, Wanted
 from notifier.settings import NotifierSettings
 from processor.settings import ProcessorSettings
-from recado.filters import tenant_meant, time_meant
+from recado.filters import Data, DryRun, Json, Limit, TenantId, tenant_meant, time_meant
+from recado.owner_database import owner_database
 from recado.settings import operator_settings
 
 app = typer.Typer(help="Jobs that failed for good.", no_args_is_help=True)
@@ -26,14 +26,7 @@ T = TypeVar("T")
 JobName = Annotated[str | None, typer.Argument(help="One of them, as `list` names it.")]
 Service = Annotated[str | None, typer.Option(help="Of this service; else of all.")]
 Kind = Annotated[str | None, typer.Option(help="Of this kind.")]
-TenantId = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
 Since = Annotated[str | None, typer.Option(help="Failed since then: 30m, 2h, 1d, or a time.")]
-Limit = Annotated[int, typer.Option(min=1, help="So many at most, the earliest first.")]
-Data = Annotated[
-    Path | None, typer.Option(help="The folder of `recado dev`; else what the environment names.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 class Found(NamedTuple):
@@ -151,9 +144,7 @@ def _run(
     settings = operator_settings(data)
 
     async def run() -> list[Found]:
-        async with open_database(
-            settings.owner_url, pool_size=1, busy_seconds=settings.database.busy_seconds
-        ) as database:
+        async with owner_database(settings) as database:
             found = [
                 Found(jobs, job)
                 for jobs in (FailedJobs(service, database) for service in selection.services)

@@ -1,21 +1,21 @@
 """What an operator does from a terminal, through use cases of the service that owns the rows."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import SecretStr
 
 from common.accounts import ChannelAccount, SecretCipher
-from common.database import Database, open_database
 from common.errors import StartError
-from common.ids import Ulid, new_id, parse_id
+from common.ids import Ulid, new_id
 from common.settings import Environment, load
 from processor.add_account import AddAccount, UnusableAccountError
 from processor.add_tenant import AddTenant
 from processor.assistant.choice import ModelChoice, checked_name, checked_url
 from processor.seed_sample import SeedSample
 from recado.development import SENDERS
+from recado.filters import tenant_meant
+from recado.owner_database import owner_database
 from recado.settings import OperatorSettings
 from recado.whereabouts import Whereabouts
 
@@ -36,7 +36,7 @@ async def add_tenant(
 ) -> Ulid:
     """Add a tenant under a new id; raises `StartError` for a model that there cannot be."""
     tenant, choice = new_id(), _model(model, model_url)
-    async with _owner(load(OperatorSettings)) as database:
+    async with owner_database(load(OperatorSettings)) as database:
         await AddTenant(database)(tenant, name=name, language=language, model=choice)
     return tenant
 
@@ -48,12 +48,12 @@ async def add_account(
     settings = load(OperatorSettings)
     account = ChannelAccount(
         id=new_id(),
-        tenant=_tenant(tenant),
+        tenant=tenant_meant(tenant),
         account_sid=account_sid,
         auth_tokens=(SecretStr(auth_token),),
         senders=tuple(senders),
     )
-    async with _owner(settings) as database:
+    async with owner_database(settings) as database:
         try:
             added = await AddAccount(database, SecretCipher.of(settings.secrets))(account)
         except UnusableAccountError as error:
@@ -68,7 +68,7 @@ async def seed_sample(whereabouts: Whereabouts) -> None:
     settings = load(OperatorSettings)
     if settings.environment is not Environment.DEVELOPMENT:
         raise StartError("The sample is for development: set RECADO_ENVIRONMENT=development.")
-    async with _owner(settings) as database:
+    async with owner_database(settings) as database:
         await SeedSample(database, SecretCipher.of(settings.secrets))(
             account_sid=whereabouts.secrets.account_sid,
             auth_token=SecretStr(whereabouts.secrets.auth_token),
@@ -76,21 +76,6 @@ async def seed_sample(whereabouts: Whereabouts) -> None:
         )
     await whereabouts.set_up_numbers()
     whereabouts.write()
-
-
-@asynccontextmanager
-async def _owner(settings: OperatorSettings) -> AsyncGenerator[Database]:
-    async with open_database(
-        settings.owner_url, pool_size=1, busy_seconds=settings.database.busy_seconds
-    ) as database:
-        yield database
-
-
-def _tenant(text: str) -> Ulid:
-    try:
-        return parse_id(text)
-    except ValueError as error:
-        raise StartError(f"{text} is not a tenant's id; `recado tenants add` prints it.") from error
 
 
 def _model(name: str | None, url: str | None) -> ModelChoice | None:
