@@ -73,6 +73,26 @@ async def test_what_was_read_before_a_suspension_is_not_believed_after_it(world:
     assert await halts.is_suspended(world.tenant)
 
 
+async def test_that_a_tenant_is_free_is_known_once_it_was_read_and_while_that_is_fresh(
+    world: World,
+) -> None:
+    lasting = Halts("processor", world.database, fresh_seconds=3600)
+    fleeting = Halts("processor", world.database, fresh_seconds=0)
+
+    before = lasting.is_known_free(world.tenant)
+    for halts in (lasting, fleeting):
+        await halts.is_suspended(world.tenant)
+    after = [halts.is_known_free(world.tenant) for halts in (lasting, fleeting)]
+    await lasting.suspend(world.tenant, "five in a row failed")
+    unread = lasting.is_known_free(world.tenant)
+    await lasting.is_suspended(world.tenant)
+
+    assert not before
+    assert after == [True, False]
+    assert not unread
+    assert not lasting.is_known_free(world.tenant)
+
+
 async def test_a_suspension_keeps_its_first_reason(world: World, halts: Halts) -> None:
     for reason in ("five in a row failed", "another"):
         await halts.suspend(world.tenant, reason)

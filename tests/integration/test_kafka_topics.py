@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from zlib import crc32
 
 import pytest
 import structlog
@@ -15,10 +16,11 @@ from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport
 from common.errors import DependencyDown, PermanentError
-from common.events import TOPICS, Record, encode
+from common.events import MESSAGES_RECEIVED, TOPICS, Record, encode
 from common.ids import new_id
 from common.observability.metrics import Metrics
 from common.settings import BrokerSettings
+from common.testing import eventually
 from common.testing.broker import message
 from tests.servers.kafka import KafkaCluster
 
@@ -51,6 +53,19 @@ async def test_a_topic_that_stands_keeps_its_number_of_partitions(
     (told,) = [entry for entry in logs if entry["event"] == "topic keeps its partitions"]
     assert (told["partitions"], told["configured"]) == (1, PARTITIONS)
     assert await partitions_of(kafka_server, received(settings)) == 1
+
+
+async def test_a_key_s_partition_is_what_librdkafka_s_tools_compute_too(
+    kafka_server: KafkaCluster,
+) -> None:
+    records = [replace(FINE, key=f"contact {number}") for number in range(20)]
+    async with open_transport(settings_for(kafka_server)) as transport:
+        for record in records:
+            await transport.publish(record)
+
+        partitions = await partitions_of_keys(transport, len(records))
+
+    assert partitions == {one.key: crc32(one.key.encode()) % PARTITIONS for one in records}
 
 
 async def test_more_copies_than_brokers_is_told_in_a_sentence(
@@ -161,6 +176,25 @@ async def set_limit(cluster: KafkaCluster, name: str, limit: str) -> None:
     async with administering(cluster) as admin:
         changed = {"max.message.bytes": limit}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, changed)])
+
+
+async def partitions_of_keys(transport: Transport, count: int) -> dict[str, int]:
+    """Read so many records; tell which key was in which partition."""
+
+    async def nothing_to_let_go_of(_shards: object) -> None: ...
+
+    found: dict[str, int] = {}
+    async with transport.subscribe(
+        MESSAGES_RECEIVED.consumer, [MESSAGES_RECEIVED], nothing_to_let_go_of
+    ) as subscription:
+
+        async def all_found() -> bool:
+            for delivery in await subscription.fetch(count):
+                found[delivery.record.key] = int(delivery.shard.rpartition("/")[2])
+            return len(found) == count
+
+        await eventually(all_found, within=20)
+    return found
 
 
 async def partitions_of(cluster: KafkaCluster, name: str) -> int:
