@@ -40,14 +40,17 @@ class DatabaseSettings(Section):
     )
 
 
-class TopicRetry(BaseModel):
-    """Where a topic's retries differ from those of `BrokerSettings`."""
-
+class _OwnRetry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     attempts: int | None = Field(default=None, ge=1)
     first_seconds: float | None = Field(default=None, gt=0)
     longest_seconds: float | None = Field(default=None, gt=0)
+
+
+class TopicRetry(_OwnRetry):
+    """Where a topic's retries differ from those of `BrokerSettings`."""
+
     budget_seconds: float | None = Field(default=None, gt=0)
 
 
@@ -184,14 +187,8 @@ def _by_comma(names: object) -> object:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-class KindRetry(BaseModel):
+class KindRetry(_OwnRetry):
     """Where the retries of a kind of jobs differ from those of `JobSettings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    attempts: int | None = Field(default=None, ge=1)
-    first_seconds: float | None = Field(default=None, gt=0)
-    longest_seconds: float | None = Field(default=None, gt=0)
 
 
 class JobSettings(Section):
