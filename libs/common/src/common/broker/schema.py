@@ -118,8 +118,7 @@ create table {table} (
 )
 """
 
-_DEAD_LETTERS = """
-create table {table} (
+_LETTER = """
     topic           text not null,
     record_id       text not null,
     tenant_id       {id},
@@ -131,29 +130,14 @@ create table {table} (
     detail          text not null,
     attempts        integer not null,
     first_failed_at {time} not null,
-    last_failed_at  {time} not null,
-    primary key (topic, record_id)
-)
+    last_failed_at  {time} not null
 """
 
-_NUMBERED_DEAD_LETTERS = """
-create table {table}_numbered (
-    seq             {sequence},
-    topic           text not null,
-    record_id       text not null,
-    tenant_id       {id},
-    key             text not null,
-    headers         text not null,
-    value           {bytes} not null,
-    reason          text not null,
-    error_class     text not null,
-    detail          text not null,
-    attempts        integer not null,
-    first_failed_at {time} not null,
-    last_failed_at  {time} not null,
-    unique (topic, record_id)
+_DEAD_LETTERS = f"create table {{table}} ({_LETTER}, primary key (topic, record_id))"
+
+_NUMBERED_DEAD_LETTERS = (
+    f"create table {{table}}_numbered (seq {{sequence}}, {_LETTER}, unique (topic, record_id))"
 )
-"""
 
 _NUMBER = """
 insert into {table}_numbered ({columns}) select {columns} from {table} order by rowid
