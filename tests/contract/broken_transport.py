@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from common.broker.memory_transport import MemoryTransport
+from common.broker.memory import MemoryTransport
 from common.events import Record
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from common.broker.kafka.address import parse_address
 from common.broker.kafka.transport import KafkaTransport
-from common.broker.sqlite_transport import SqliteTransport
+from common.broker.sqlite.transport import SqliteTransport
 from common.broker.transport import Transport
 from common.database import open_database
 from common.events import MESSAGES_RECEIVED

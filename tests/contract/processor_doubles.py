@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from common.broker.memory_transport import MemoryTransport
+from common.broker.memory import MemoryTransport
 from common.errors import DependencyDown
 from common.events import Record
 from processor.assistant import Answer, TurnContext

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Table, select, text
 
-from common.broker.dead_letters import DeadLetters
-from common.broker.memory_transport import MemoryTransport
+from common.broker.dead_letters.letters import DeadLetters
+from common.broker.memory import MemoryTransport
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport

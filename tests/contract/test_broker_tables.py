@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters, Reason
 from common.broker.outbox import Outbox, OutboxRow, publish_key
 from common.broker.schema import (
     create_dead_letters,

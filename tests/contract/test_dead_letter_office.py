@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from common.broker.dead_letter_office import DeadLetterOffice, Wanted
-from common.broker.dead_letters import REPLAYS_HEADER, DeadLetter, DeadLetters, Reason
-from common.broker.memory_transport import MemoryTransport
+from common.broker.dead_letters.letters import REPLAYS_HEADER, DeadLetter, DeadLetters, Reason
+from common.broker.dead_letters.office import DeadLetterOffice, Wanted
+from common.broker.memory import MemoryTransport
 from common.broker.publisher import Publisher
 from common.broker.transport import LARGEST_RECORD
 from common.errors import DependencyDown, PermanentError

@@ -8,8 +8,8 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import text
 
-from common.broker.dead_letter_office import DeadLetterOffice
-from common.broker.halts import Halts
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.office import DeadLetterOffice
 from common.database import Database, Transaction
 from common.ids import Ulid, new_id
 from common.testing.switched_database import SwitchedDatabase

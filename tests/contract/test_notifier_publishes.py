@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from common.broker.dead_letters import DeadLetters
+from common.broker.dead_letters.letters import DeadLetters
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport
 from common.errors import PermanentError

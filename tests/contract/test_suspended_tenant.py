@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from common.broker.dead_letter_office import DeadLetterOffice, Wanted
-from common.broker.dead_letters import Reason
+from common.broker.dead_letters.letters import Reason
+from common.broker.dead_letters.office import DeadLetterOffice, Wanted
+from common.broker.engine.resume import ResumeTenant
 from common.broker.publisher import Publisher
-from common.broker.resume import ResumeTenant
 from common.database import Transaction
 from common.errors import PermanentError
 from common.events import MESSAGES_RECEIVED, Event

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.broker.dead_letters import DeadLetters
-from common.broker.halts import HaltState
-from common.broker.resume import ResumeTenant
+from common.broker.dead_letters.halts import HaltState
+from common.broker.dead_letters.letters import DeadLetters
+from common.broker.engine.resume import ResumeTenant
 from common.errors import PermanentError
 from common.jobs import LeaseLostError
 from common.testing import eventually

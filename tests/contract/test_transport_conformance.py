@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
+from common.broker.engine.retry import RetryPolicy
 from common.broker.publisher import Publisher
-from common.broker.retry import RetryPolicy
 from common.broker.transport import LARGEST_RECORD, Transport
 from common.database import Database
 from common.errors import DependencyDown, PermanentError

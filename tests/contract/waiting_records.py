@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from common.broker.dead_letter_office import DeadLetterOffice
-from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
-from common.broker.halts import Halts
-from common.broker.resume import ResumeTenant
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters, Reason
+from common.broker.dead_letters.office import DeadLetterOffice
+from common.broker.engine.resume import ResumeTenant
 from common.database import Transaction
 from common.events import MESSAGES_RECEIVED, Event, encode
 from common.ids import Ulid

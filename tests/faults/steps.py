@@ -17,7 +17,7 @@ from common.events import (
 )
 
 PUBLISH = {
-    "sqlite": "common.broker.sqlite_transport:SqliteTransport.publish",
+    "sqlite": "common.broker.sqlite.transport:SqliteTransport.publish",
     "kafka": "common.broker.kafka.transport:KafkaTransport.publish",
 }
 

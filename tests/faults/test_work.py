@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.broker.schema import create_dead_letters, create_outbox
-from common.broker.sqlite_records import create
+from common.broker.sqlite.records import create
 from common.database import open_database
 from common.jobs.schema import create_jobs
 from tests.faults.work import SERVICES, Work, sqlite_work

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
-from common.broker.engine import Engine
+from common.broker.engine.engine import Engine
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery, Transport
 from common.database import Database

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.broker.dead_letter_office import DeadLetterOffice, Wanted
-from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
-from common.broker.halts import Halts
-from common.broker.memory_transport import MemoryTransport
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters, Reason
+from common.broker.dead_letters.office import DeadLetterOffice, Wanted
+from common.broker.memory import MemoryTransport
 from common.broker.publisher import Publisher
 from common.database import Database, Transaction, open_database
 from common.database.migrations import upgrade

@@ -84,7 +84,7 @@ def undecoded() -> AbstractContextManager[object]:
         del record
         return event
 
-    return patch("common.broker.handling.decode", decoded)
+    return patch("common.broker.engine.handling.decode", decoded)
 
 
 def main() -> None:

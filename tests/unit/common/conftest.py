@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.broker.memory_transport import MemoryTransport
+from common.broker.memory import MemoryTransport
 from common.broker.publisher import Publisher
 from common.broker.transport import Transport
 from common.observability.metrics import Metrics

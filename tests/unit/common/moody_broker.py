@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-from common.broker.memory_transport import MemorySubscription, MemoryTransport
+from common.broker.memory import MemorySubscription, MemoryTransport
 from common.broker.transport import Delivery, Revoked, Subscription
 from common.errors import DependencyDown
 from common.events import Topic, encode

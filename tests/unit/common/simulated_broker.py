@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from common.broker.contiguous import Contiguous
-from common.broker.dead_letters import DeadLetter, DeadLetters
-from common.broker.halts import Halts
-from common.broker.memory_transport import MemorySubscription, MemoryTransport
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters
+from common.broker.kafka.contiguous import Contiguous
+from common.broker.memory import MemorySubscription, MemoryTransport
 from common.broker.transport import Delivery, Revoked, Subscription, SubscriptionLostError
 from common.errors import DependencyDown
 from common.events import Record, Topic, header

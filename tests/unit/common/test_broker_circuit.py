@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.circuit import Circuit, Conditions, Halt, Suspend
+from common.broker.engine.circuit import Circuit, Conditions, Halt, Suspend
 from common.ids import Ulid, new_id
 
 A, B, C = new_id(), new_id(), new_id()

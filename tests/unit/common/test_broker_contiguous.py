@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.contiguous import Contiguous
+from common.broker.kafka.contiguous import Contiguous
 
 
 def test_the_position_stops_before_the_first_record_that_is_not_done() -> None:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.held import Held, State
-from common.broker.lanes import Lanes
+from common.broker.engine.held import Held, State
+from common.broker.engine.lanes import Lanes
 from common.broker.transport import Delivery
 from common.events import Record
 

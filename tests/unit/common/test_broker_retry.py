@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.retry import RetryPolicy
+from common.broker.engine.retry import RetryPolicy
 from common.errors import StartError
 from common.settings import BrokerSettings, Settings, load
 

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.held import Held, State
+from common.broker.engine.held import Held, State
+from common.broker.engine.turns import Turns
 from common.broker.transport import Delivery
-from common.broker.turns import Turns
 from common.events import Record
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from common.broker.engine.window import Window
 from common.broker.transport import LARGEST_RECORD
-from common.broker.window import Window
 
 SMALL = 100
 

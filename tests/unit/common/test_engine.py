@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from structlog.typing import EventDict
 
-from common.broker.engine import Engine
-from common.broker.memory_transport import MemoryTransport
+from common.broker.engine.engine import Engine
+from common.broker.memory import MemoryTransport
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery, Revoked, Subscription
 from common.database import Database

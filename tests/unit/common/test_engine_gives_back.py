@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from common.broker.engine.retry import RetryPolicy
 from common.broker.publisher import Publisher
-from common.broker.retry import RetryPolicy
 from common.database import Database
 from common.events import Event
 from common.testing import eventually

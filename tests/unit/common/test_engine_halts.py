@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from structlog.typing import EventDict
 
-from common.broker.engine import Engine
-from common.broker.halts import Halts
-from common.broker.memory_transport import MemoryTransport
+from common.broker.dead_letters.halts import Halts
+from common.broker.engine.engine import Engine
+from common.broker.memory import MemoryTransport
 from common.broker.publisher import Publisher
 from common.database import Database
 from common.errors import PermanentError

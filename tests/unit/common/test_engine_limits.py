@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from common.broker.memory_transport import MemorySubscription, MemoryTransport
+from common.broker.engine.retry import RetryPolicy
+from common.broker.memory import MemorySubscription, MemoryTransport
 from common.broker.publisher import Publisher
-from common.broker.retry import RetryPolicy
 from common.broker.transport import Delivery, Revoked
 from common.database import Database
 from common.errors import RetryAfter

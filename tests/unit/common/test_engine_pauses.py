@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.broker.acknowledgements import Acknowledgements
-from common.broker.engine import Engine
-from common.broker.held import Held
+from common.broker.engine.acknowledgements import Acknowledgements
+from common.broker.engine.engine import Engine
+from common.broker.engine.held import Held
 from common.broker.outage import Outage
 from common.broker.publisher import Publisher
 from common.broker.transport import Delivery

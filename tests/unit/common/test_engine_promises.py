@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from prometheus_client import CollectorRegistry
 
-from common.broker.circuit import Conditions
-from common.broker.engine import Engine
-from common.broker.limits import Limits
-from common.broker.retry import RetryPolicy
+from common.broker.engine.circuit import Conditions
+from common.broker.engine.engine import Engine
+from common.broker.engine.limits import Limits
+from common.broker.engine.retry import RetryPolicy
 from common.broker.transport import Delivery
 from common.errors import DependencyDown, PermanentError, RetryAfter
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Event, encode

@@ -6,12 +6,12 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.broker.circuit import Conditions
-from common.broker.dead_letters import DeadLetters
-from common.broker.engine import Engine
-from common.broker.halts import Halts
-from common.broker.limits import Limits
-from common.broker.memory_transport import MemoryTransport
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetters
+from common.broker.engine.circuit import Conditions
+from common.broker.engine.engine import Engine
+from common.broker.engine.limits import Limits
+from common.broker.memory import MemoryTransport
 from common.database import Database, Transaction
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, MESSAGES_SEND, Event, Topic
 from common.observability.metrics import Metrics

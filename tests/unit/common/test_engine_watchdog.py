@@ -9,11 +9,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 from structlog.typing import EventDict
 
-from common.broker.circuit import Conditions
-from common.broker.engine import Engine
-from common.broker.handling import EventHandler
-from common.broker.limits import Limits
-from common.broker.retry import RetryPolicy
+from common.broker.engine.circuit import Conditions
+from common.broker.engine.engine import Engine
+from common.broker.engine.handling import EventHandler
+from common.broker.engine.limits import Limits
+from common.broker.engine.retry import RetryPolicy
 from common.broker.transport import Delivery
 from common.errors import DependencyDown, RetryAfter
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Event, encode

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
-from common.broker.held import Held
+from common.broker.engine.held import Held
 from common.broker.transport import Delivery
 from common.events import Record
 from common.observability import correlation, tracing

@@ -11,9 +11,9 @@ from typing import TypeVar
 import pytest
 from typer.testing import CliRunner, Result
 
-from common.broker.dead_letters import REPLAYS_HEADER, DeadLetter, DeadLetters, Reason
-from common.broker.halts import Halts
-from common.broker.sqlite_transport import SqliteTransport
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import REPLAYS_HEADER, DeadLetter, DeadLetters, Reason
+from common.broker.sqlite.transport import SqliteTransport
 from common.database import Database, open_database
 from common.errors import DependencyDown, StartError
 from common.events import MESSAGES_RECEIVED, Record, encode

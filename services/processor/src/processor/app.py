@@ -7,16 +7,16 @@ from datetime import timedelta
 from functools import partial
 from importlib import import_module
 
-from common.broker.circuit import Conditions
-from common.broker.dead_letters import DeadLetters
-from common.broker.engine import Engine
-from common.broker.halts import Halts
-from common.broker.handling import EventHandler
-from common.broker.limits import Limits
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetters
+from common.broker.engine.circuit import Conditions
+from common.broker.engine.engine import Engine
+from common.broker.engine.handling import EventHandler
+from common.broker.engine.limits import Limits
+from common.broker.engine.resume import ResumeTenant
+from common.broker.engine.retry import RetryPolicy
 from common.broker.outbox import Outbox
 from common.broker.publisher import Publisher
-from common.broker.resume import ResumeTenant
-from common.broker.retry import RetryPolicy
 from common.database import Database, ask_nothing
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Topic
 from common.jobs import JobRunner, Jobs

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from common.broker.dead_letters import DeadLetters
+from common.broker.dead_letters.letters import DeadLetters
 from common.broker.outbox import Outbox, OutboxRow, hand_over
 from common.broker.publisher import Publisher
 from common.database import Database, Transaction

@@ -9,9 +9,9 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
-from common.broker.dead_letter_office import DeadLetterOffice, Wanted
-from common.broker.dead_letters import DeadLetter, Reason, StoredLetter
-from common.broker.halts import Halt
+from common.broker.dead_letters.halts import Halt
+from common.broker.dead_letters.letters import DeadLetter, Reason, StoredLetter
+from common.broker.dead_letters.office import DeadLetterOffice, Wanted
 from common.broker.publisher import Publisher
 from common.database import Database, Transaction
 from common.errors import DependencyDown, PermanentError, StartError

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from common.broker.dead_letter_office import Wanted
-from common.broker.dead_letters import Reason
+from common.broker.dead_letters.letters import Reason
+from common.broker.dead_letters.office import Wanted
 from common.errors import StartError
 from recado import letter_pages as pages
 from recado.dead_letter_desk import SERVICES, DeadLetterDesk, Selection, Tally, opened

@@ -7,8 +7,8 @@ import json
 import re
 from typing import Any, cast
 
-from common.broker.dead_letters import REPLAYS_HEADER
-from common.broker.halts import Halt
+from common.broker.dead_letters.halts import Halt
+from common.broker.dead_letters.letters import REPLAYS_HEADER
 from common.ids import parse_id
 from recado.dead_letter_desk import Found
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from common.broker.memory_transport import MemoryTransport
-from common.broker.sqlite_transport import SqliteTransport
+from common.broker.memory import MemoryTransport
+from common.broker.sqlite.transport import SqliteTransport
 from common.broker.transport import Transport
 from common.database import open_database
 from common.errors import StartError

@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
 )
 
-from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters, Reason
 from common.broker.headers import HeadersColumn
 from common.broker.publisher import Publisher
 from common.broker.transport import refuse_oversized

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from common.broker.circuit import Conditions
-from common.broker.dead_letters import DeadLetters
-from common.broker.engine import Engine
-from common.broker.halts import Halts
-from common.broker.limits import Limits
-from common.broker.retry import RetryPolicy
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetters
+from common.broker.engine.circuit import Conditions
+from common.broker.engine.engine import Engine
+from common.broker.engine.limits import Limits
+from common.broker.engine.retry import RetryPolicy
 from common.broker.schema import create_dead_letters, create_halts, number_dead_letters
 from common.broker.transport import Transport
 from common.database import Database, Transaction

@@ -11,8 +11,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from common.broker.contiguous import Contiguous
 from common.broker.kafka.address import Address
+from common.broker.kafka.contiguous import Contiguous
 from common.broker.kafka.failures import away
 from common.broker.outage import wait_unless
 from common.broker.transport import Delivery

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from common.broker.memory_transport import MemoryTransport
+from common.broker.memory import MemoryTransport
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, encode
 from common.testing.broker import message
 

@@ -23,7 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from common.broker.dead_letters import (
+from common.broker.dead_letters.halts import Halt, HaltState, halts_table
+from common.broker.dead_letters.letters import (
     REPLAYS_HEADER,
     DeadLetter,
     DeadLetters,
@@ -32,7 +33,6 @@ from common.broker.dead_letters import (
     dead_letters_table,
     stored_letter,
 )
-from common.broker.halts import Halt, HaltState, halts_table
 from common.broker.publisher import Publisher
 from common.database import Database, Transaction, UlidColumn, UtcTimestamp
 from common.events import Record

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
 
-from common.broker.held import Held
+from common.broker.engine.held import Held
 from common.observability import correlation, tracing
 
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 
 import structlog
 
-from common.broker import sqlite_records
 from common.broker.outage import wait_unless
-from common.broker.sqlite_records import Claim, claim_of
+from common.broker.sqlite import records
+from common.broker.sqlite.records import Claim, claim_of
 from common.broker.transport import Delivery, Revoked
 from common.database import Database, Transaction
 from common.errors import DependencyDown
@@ -38,7 +38,7 @@ class SqliteTransport:
         """See `Transport.publish`: one transaction, synced to the disk."""
 
         def append(tx: Transaction) -> None:
-            sqlite_records.insert(tx, record)
+            records.insert(tx, record)
 
         await self._prepare()
         await self._database.transaction(append)
@@ -74,7 +74,7 @@ class SqliteTransport:
 
     async def _prepare(self) -> None:
         if not self._created:
-            await self._database.transaction(sqlite_records.create)
+            await self._database.transaction(records.create)
             self._created = True
 
 
@@ -106,9 +106,7 @@ class SqliteSubscription:
                 return ()
 
         def take(tx: Transaction) -> list[Delivery]:
-            return sqlite_records.take(
-                tx, self._topics, self._holder, limit=limit, lease=self._lease
-            )
+            return records.take(tx, self._topics, self._holder, limit=limit, lease=self._lease)
 
         deliveries = await self._database.transaction(take)
         self._held.update((claim_of(delivery), delivery) for delivery in deliveries)
@@ -121,7 +119,7 @@ class SqliteSubscription:
         """See `Subscription.acknowledge`."""
 
         def remove(tx: Transaction) -> None:
-            sqlite_records.remove(tx, deliveries)
+            records.remove(tx, deliveries)
 
         await self._database.transaction(remove)
         for delivery in deliveries:
@@ -135,7 +133,7 @@ class SqliteSubscription:
         """See `Subscription.waiting`: not what is behind a record that another process has."""
 
         def count(tx: Transaction) -> Mapping[str, int]:
-            return sqlite_records.count_waiting(tx, self._topics, self._holder)
+            return records.count_waiting(tx, self._topics, self._holder)
 
         return await self._database.read(count)
 
@@ -143,7 +141,7 @@ class SqliteSubscription:
         """Give back at once what was not acknowledged; if that fails, the leases run out."""
 
         def give_back(tx: Transaction) -> None:
-            sqlite_records.release(tx, self._holder)
+            records.release(tx, self._holder)
 
         self._renewing.cancel()
         await asyncio.wait([self._renewing])
@@ -169,11 +167,11 @@ class SqliteSubscription:
         claims = list(self._held)
 
         def renew(tx: Transaction) -> set[Claim]:
-            return sqlite_records.renew(tx, claims, self._lease)
+            return records.renew(tx, claims, self._lease)
 
         lost = await self._database.transaction(renew) if claims else ()
         # one that was acknowledged meanwhile is gone as well, and not lost
         return [self._held.pop(claim) for claim in lost if claim in self._held]
 
     def _any_free(self, tx: Transaction) -> bool:
-        return sqlite_records.any_free(tx, self._topics)
+        return records.any_free(tx, self._topics)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from common.broker.halting import Halting
-from common.broker.handling import Handling
-from common.broker.held import Held
-from common.broker.lanes import Lanes
+from common.broker.engine.halting import Halting
+from common.broker.engine.handling import Handling
+from common.broker.engine.held import Held
+from common.broker.engine.lanes import Lanes
 from common.broker.outage import Outage
 from common.errors import DependencyDown
 

@@ -8,9 +8,9 @@ whose first record is queued waits for its turn among those of its tenant, and t
 from collections import deque
 from collections.abc import Collection, Iterator
 
-from common.broker.held import Held, Key, State
+from common.broker.engine.held import Held, Key, State
+from common.broker.engine.turns import Turns
 from common.broker.transport import Delivery
-from common.broker.turns import Turns
 
 
 class Lanes:

@@ -14,11 +14,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 from sqlalchemy import delete, update
 
-from common.broker.dead_letters import DeadLetter, DeadLetters, Reason, StoredLetter
-from common.broker.halts import HaltState, halt_of, halts_table
-from common.broker.handling import EventGivenUp, EventHandler
-from common.broker.held import Held
-from common.broker.observed import observed
+from common.broker.dead_letters.halts import HaltState, halt_of, halts_table
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters, Reason, StoredLetter
+from common.broker.engine.handling import EventGivenUp, EventHandler
+from common.broker.engine.held import Held
+from common.broker.engine.observed import observed
 from common.broker.transport import Delivery
 from common.database import Database, Transaction
 from common.errors import PermanentError

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 
-from common.broker.held import Held, State
+from common.broker.engine.held import Held, State
 
 
 class Turns:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import structlog
 
-from common.broker.circuit import Circuit, Conditions, Halt, Suspend
-from common.broker.halts import Halts
+from common.broker.dead_letters.halts import Halts
+from common.broker.engine.circuit import Circuit, Conditions, Halt, Suspend
 from common.errors import DependencyDown
 from common.ids import Ulid
 from common.observability.metrics import Metrics

@@ -3,8 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from common.broker.dead_letters import DeadLetter, Reason
-from common.broker.held import Held
+from common.broker.dead_letters.letters import DeadLetter, Reason
+from common.broker.engine.held import Held
 from common.ids import Ulid
 
 

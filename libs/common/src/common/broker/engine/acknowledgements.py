@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from common.broker.held import Held
+from common.broker.engine.held import Held
 from common.broker.outage import Outage, wait_unless
 from common.broker.transport import Subscription
 from common.errors import DependencyDown

@@ -17,16 +17,16 @@ Reading top-down: `engine` joins, `session` reads and gives back, `workers` run 
 import asyncio
 from collections.abc import Collection, Mapping
 
-from common.broker.circuit import Conditions
-from common.broker.dead_letters import DeadLetters
-from common.broker.halting import Halting
-from common.broker.halts import Halts
-from common.broker.handling import EventGivenUp, EventHandler, Handling
-from common.broker.limits import Limits
-from common.broker.measures import Measures
+from common.broker.dead_letters.halts import Halts
+from common.broker.dead_letters.letters import DeadLetters
+from common.broker.engine.circuit import Conditions
+from common.broker.engine.halting import Halting
+from common.broker.engine.handling import EventGivenUp, EventHandler, Handling
+from common.broker.engine.limits import Limits
+from common.broker.engine.measures import Measures
+from common.broker.engine.retry import RetryPolicy
+from common.broker.engine.session import Session
 from common.broker.outage import Outage, wait_unless
-from common.broker.retry import RetryPolicy
-from common.broker.session import Session
 from common.broker.transport import Transport
 from common.errors import DependencyDown
 from common.events import TOPICS, Topic

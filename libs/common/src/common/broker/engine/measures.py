@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
-from common.broker.acknowledgements import Acknowledgements
-from common.broker.held import Held
-from common.broker.lanes import Lanes
+from common.broker.engine.acknowledgements import Acknowledgements
+from common.broker.engine.held import Held
+from common.broker.engine.lanes import Lanes
 from common.events import header
 from common.observability.metrics import Metrics
 

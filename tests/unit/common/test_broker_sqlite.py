@@ -12,8 +12,8 @@ import structlog
 import time_machine
 from sqlalchemy import text
 
-from common.broker import sqlite_records
-from common.broker.sqlite_transport import SqliteSubscription, SqliteTransport
+from common.broker.sqlite import records
+from common.broker.sqlite.transport import SqliteSubscription, SqliteTransport
 from common.broker.transport import Delivery
 from common.database import Database, Transaction, open_database
 from common.events import DELIVERIES_UPDATED, MESSAGES_RECEIVED, Record, Topic, encode
@@ -186,7 +186,7 @@ async def test_an_idle_consumer_writes_nothing(url: str, database: Database) -> 
 
 
 async def test_taking_looks_only_at_the_heads_however_much_waits(database: Database) -> None:
-    await database.transaction(sqlite_records.create)
+    await database.transaction(records.create)
 
     def plan(tx: Transaction) -> str:
         rows = tx.execute(

@@ -5,18 +5,18 @@ from collections.abc import Collection
 
 import structlog
 
-from common.broker.acknowledgements import Acknowledgements
-from common.broker.halting import Halting
-from common.broker.handling import Handling
-from common.broker.held import Held, State
-from common.broker.lanes import Lanes
-from common.broker.limits import Limits
-from common.broker.measures import Measures
+from common.broker.engine.acknowledgements import Acknowledgements
+from common.broker.engine.halting import Halting
+from common.broker.engine.handling import Handling
+from common.broker.engine.held import Held, State
+from common.broker.engine.lanes import Lanes
+from common.broker.engine.limits import Limits
+from common.broker.engine.measures import Measures
+from common.broker.engine.watchdog import Watchdog
+from common.broker.engine.window import Window
+from common.broker.engine.workers import Workers
 from common.broker.outage import Outage, wait_unless
 from common.broker.transport import Subscription, SubscriptionLostError
-from common.broker.watchdog import Watchdog
-from common.broker.window import Window
-from common.broker.workers import Workers
 from common.errors import DependencyDown
 
 log = structlog.get_logger()

@@ -8,11 +8,11 @@ from typing import Any
 
 import structlog
 
-from common.broker.acknowledgements import Acknowledgements
-from common.broker.held import Held, State
-from common.broker.lanes import Lanes
-from common.broker.limits import Limits
-from common.broker.measures import Measures
+from common.broker.engine.acknowledgements import Acknowledgements
+from common.broker.engine.held import Held, State
+from common.broker.engine.lanes import Lanes
+from common.broker.engine.limits import Limits
+from common.broker.engine.measures import Measures
 from common.broker.transport import Subscription
 from common.errors import DependencyDown
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Self
 
-from common.broker.dead_letters import DeadLetter
+from common.broker.dead_letters.letters import DeadLetter
 from common.broker.transport import Delivery
 from common.events import Event, header
 from common.observability.correlation import Headers

@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from common.broker.halts import halt_of, halts_table
+from common.broker.dead_letters.halts import halt_of, halts_table
 from common.broker.headers import HeadersColumn
 from common.database import Database, Transaction, UlidColumn, UtcTimestamp, insert_once
 from common.events import Record, header

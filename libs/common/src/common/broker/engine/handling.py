@@ -8,12 +8,12 @@ from typing import Any
 
 import structlog
 
-from common.broker.dead_letters import DeadLetter, DeadLetters, Reason
-from common.broker.halting import Halting
-from common.broker.held import Held
-from common.broker.observed import observed
-from common.broker.retry import RetryPolicy
-from common.broker.verdicts import dead_letter
+from common.broker.dead_letters.letters import DeadLetter, DeadLetters, Reason
+from common.broker.engine.halting import Halting
+from common.broker.engine.held import Held
+from common.broker.engine.observed import observed
+from common.broker.engine.retry import RetryPolicy
+from common.broker.engine.verdicts import dead_letter
 from common.database import Transaction
 from common.errors import DependencyDown, PermanentError, RetryAfter
 from common.events import Event, UndecodableError, decode

@@ -1,0 +1,1 @@
+"""A file that several processes share: a lease per record."""
