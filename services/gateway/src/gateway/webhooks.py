@@ -114,7 +114,7 @@ class Webhooks:
         if head.signature is None:
             raise RefusedError(answers.FORBIDDEN, "no signature")
         urls = [base + head.target for base in self._bases]
-        refusal = RefusedError(answers.FORBIDDEN, "unknown account")
+        refused: dict[str, str] = {"reason": "unknown account"}
         for read in (self._registry.find, self._registry.refresh):
             account = await read(head.account)
             if account is None:
@@ -122,12 +122,12 @@ class Webhooks:
             secrets = [token.get_secret_value().encode() for token in account.auth_tokens]
             if not is_signed(head.signature, urls=urls, form=form, secrets=secrets):
                 expected = ", ".join(url.decode("ascii", "replace") for url in urls)
-                refusal = RefusedError(answers.FORBIDDEN, "wrong signature", expected_url=expected)
+                refused = {"reason": "wrong signature", "expected_url": expected}
             elif dict(form).get(b"AccountSid", b"") not in (b"", account.account_sid.encode()):
-                refusal = RefusedError(answers.FORBIDDEN, "another account's form")
+                refused = {"reason": "another account's form"}
             else:
                 return account
-        raise refusal
+        raise RefusedError(answers.FORBIDDEN, **refused)
 
     def _tell(self, answer: Answer, seen: _Seen, seconds: float) -> None:
         self._counter(seen.kind, answer.outcome).inc()

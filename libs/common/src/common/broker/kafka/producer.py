@@ -5,7 +5,6 @@
 
 import asyncio
 import zlib
-from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -19,6 +18,7 @@ from aiokafka.errors import (
 from common.broker.kafka.address import Address
 from common.broker.kafka.failures import away, classified
 from common.broker.kafka.made_once import MadeOnce
+from common.broker.kafka.topic_rules import KafkaTopic
 from common.errors import PermanentError
 from common.events import Record
 
@@ -41,20 +41,24 @@ class RecordProducer:
         self._connection = MadeOnce(self._connect)
         self._discarding: set[asyncio.Task[None]] = set()
 
-    async def send(self, topic: str, record: Record) -> None:
+    async def send(self, topic: KafkaTopic, record: Record) -> None:
         """Return once all replicas in sync have it. See `Transport.publish`.
 
         While no broker serves the partition this waits as long as its caller does, since an
         idempotent producer never gives a record up, and delivers it later.
         """
-        producer = await self._connection.get()
+        producer, key = await self._connection.get(), record.key.encode()
         try:
             await producer.send_and_wait(
-                topic, record.value, key=record.key.encode(), headers=list(record.headers)
+                topic.name,
+                record.value,
+                key=key,
+                partition=_partition_of(key, topic.partitions),
+                headers=list(record.headers),
             )
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             self._replace(producer)
-            raise PermanentError(f"{topic} takes no record of {len(record.value)} bytes") from error
+            raise PermanentError(f"{topic.name} takes no record of {len(record.value)} bytes") from error
         except KafkaError as error:
             if not error.retriable:
                 # it would fail every later record of the partition with OutOfOrderSequenceNumber
@@ -83,7 +87,6 @@ class RecordProducer:
             linger_ms=0,
             max_batch_size=_BATCH_BYTES,
             compression_type="lz4",
-            partitioner=_partition_of,  # pyright: ignore[reportArgumentType] - any callable will do
             request_timeout_ms=_REQUEST_MILLISECONDS,
         )
         try:
@@ -104,9 +107,9 @@ class RecordProducer:
         stopping.add_done_callback(self._discarding.discard)
 
 
-def _partition_of(key: bytes, partitions: Sequence[int], _reachable: Sequence[int]) -> int:
+def _partition_of(key: bytes, partitions: int) -> int:
     """Spread keys by CRC-32, as librdkafka does: the client's own murmur2 is a loop in Python."""
-    return partitions[zlib.crc32(key) % len(partitions)]
+    return zlib.crc32(key) % partitions
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -26,6 +26,8 @@ from common.settings import BrokerSettings
 
 log = structlog.get_logger()
 
+_SHORTEST_SESSION, _LONGEST_SESSION = 6.0, 1800.0
+"""Seconds that a broker grants, unless it was told of others."""
 _HEARTBEAT_SECONDS = 3.0
 _REBALANCE_SECONDS = 30.0
 """How long the group waits for a member that lets go; an engine's drain must be shorter."""
@@ -61,11 +63,10 @@ class KafkaTransport:
 
     async def publish(self, record: Record) -> None:
         """See `Transport.publish`."""
-        name = self._name(record.topic)
-        topic = (await self._topics.get())[name]
+        topic = (await self._topics.get())[self._name(record.topic)]
         if topic.largest_record < LARGEST_RECORD:
             refuse_oversized(record, topic.largest_record)
-        await self._producer.send(name, record)
+        await self._producer.send(topic, record)
 
     async def check(self) -> None:
         """See `Transport.check`: whether a broker answers, and our topics stand."""
@@ -140,6 +141,7 @@ async def open_kafka(settings: BrokerSettings, *, strict: bool) -> AsyncGenerato
         replication=settings.replication,
         retention_hours=settings.retention_hours,
         care=_care(settings, strict=strict),
+        session_seconds=min(max(settings.lease_seconds, _SHORTEST_SESSION), _LONGEST_SESSION),
     )
     try:
         yield transport
