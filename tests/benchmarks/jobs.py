@@ -62,8 +62,8 @@ async def _beside_pgqueuer(
     return [
         _beside("jobs_vs_pgqueuer", on_postgres.rate, peer.rate, goal=1.0),
         _beside("jobs_vs_pgqueuer_asyncpg", on_postgres.rate, bare.rate),
-        Figure("job_cpu_us", on_postgres.microseconds, "µs", peer.microseconds),
-        reported("job_cpu_pgqueuer_asyncpg_us", bare.microseconds, unit="µs"),
+        _cpu_beside("job_cpu_us", on_postgres.microseconds, peer.microseconds),
+        _cpu_beside("job_cpu_vs_asyncpg_us", on_postgres.microseconds, bare.microseconds),
         reported("jobs_sqlite", on_sqlite.rate, unit="1/s"),
         reported("job_cpu_sqlite_us", on_sqlite.microseconds, unit="µs"),
     ]
@@ -81,6 +81,10 @@ async def _foreign(server: PostgresServer, folder: Path) -> dict[str, float]:
 def _beside(name: str, rate: float, theirs: float, goal: float | None = None) -> Figure:
     ratio = rate / theirs
     return Figure(name, rate, "1/s", theirs, ratio, goal, None if goal is None else ratio >= goal)
+
+
+def _cpu_beside(name: str, ours: float, theirs: float) -> Figure:
+    return Figure(name, ours, "µs", theirs, theirs / ours)
 
 
 def _idle(name: str, percent: float) -> Figure:

@@ -20,6 +20,7 @@ from notifier.sends.token_bucket import TokenBucket
 from notifier.settings import NotifierSection
 
 NOW = timedelta(0)
+PATIENCE = timedelta(seconds=1)  # a longer wait is the job's, not its holder's
 
 
 @dataclass(slots=True)
@@ -42,6 +43,12 @@ class Round:
     look_again_in: timedelta | None = None
     """None: not before something lands or arrives."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was found that is to be done now or soon."""
+        wait = self.look_again_in
+        return not self.claimed and (wait is None or wait > PATIENCE)
+
     def wait(self, duration: timedelta) -> None:
         """Look again after `duration`, unless there is a reason to look earlier."""
         earliest = duration if self.look_again_in is None else self.look_again_in
@@ -61,10 +68,11 @@ class ClaimParts:
             Channel.SMS: settings.sms_per_second,
         }
 
-    def claim(self, tx: Transaction, run: SenderRun, *, limit: int) -> Round:
+    def claim(self, tx: Transaction, run: SenderRun, *, limit: int, may_end: bool) -> Round:
         """Claim up to `limit` parts, at most one per recipient, and settle those that may not go.
 
-        Raises `LeaseLostError`, and nothing is claimed, when another process holds the sender.
+        With nothing to do it ends the job, if it `may_end`. Raises `LeaseLostError`, and nothing is
+        claimed, when another process holds the sender.
         """
         this = Round()
         if wait := self._held_back(tx, run.job):
@@ -77,16 +85,25 @@ class ClaimParts:
                 if wait := self._consider_alone(tx, run, part, this):
                     this.wait(wait)
                     break
-        self._jobs.hold(tx, run.job)
+        if may_end and this.is_idle:
+            self._end(tx, run.job, this.look_again_in)
+        else:
+            self._jobs.hold(tx, run.job)
         return this
 
-    def until_next(self, tx: Transaction, run: SenderRun) -> timedelta | None:
-        """Return when there is something to do again, or None when nothing is open."""
-        page = heads(tx, run.job.key, token=run.job.token, limit=1)
-        if not page:
-            return None
-        bucket = run.bucket.wait(tx.now) if run.bucket else NOW
-        return max(page[0].not_before - tx.now, self._held_back(tx, run.job), bucket, NOW)
+    def end(self, tx: Transaction, run: SenderRun) -> None:
+        """End the job, until there is something to do again."""
+        wait = None
+        if page := heads(tx, run.job.key, token=run.job.token, limit=1):
+            bucket = run.bucket.wait(tx.now) if run.bucket else NOW
+            wait = max(page[0].not_before - tx.now, self._held_back(tx, run.job), bucket, NOW)
+        self._end(tx, run.job, wait)
+
+    def _end(self, tx: Transaction, job: Job, wait: timedelta | None) -> None:
+        if wait is None:
+            self._jobs.done(tx, job)
+        else:
+            self._jobs.again(tx, job, due_in=wait)
 
     def _consider_alone(
         self, tx: Transaction, run: SenderRun, part: Part, this: Round

@@ -18,7 +18,7 @@ from common.jobs import Job, Jobs
 from common.observability.correlation import bind
 from common.observability.tracing import tracer
 from notifier.channel_accounts import opened
-from notifier.claim_parts import ClaimParts, Round, SenderRun
+from notifier.claim_parts import PATIENCE, ClaimParts, Round, SenderRun
 from notifier.flights import flights
 from notifier.message_sender import (
     Accepted,
@@ -38,7 +38,6 @@ from notifier.settings import NotifierSection
 
 _UNAUTHORIZED = 401
 _LOOK_SECONDS = 0.2  # for parts that arrive while calls are in the air
-_PATIENCE = timedelta(seconds=1)  # a longer wait is the job's, not this run's
 
 
 def longest_call(settings: NotifierSection) -> timedelta:
@@ -61,7 +60,6 @@ class DeliverSends:
     ) -> None:
         """Take the notifier's own jobs, and the provider."""
         self._database = database
-        self._jobs = jobs
         self._outcomes = outcomes
         self._accounts = accounts
         self._sender = sender
@@ -75,25 +73,25 @@ class DeliverSends:
         async with flights() as calls:
             while self._has_time(run):
                 limit = self._settings.recipients_at_once - len(calls.in_air)
-                found = await self._look(run, limit) if limit else Round()
+                may_end = not calls.in_air
+                found = await self._look(run, limit, may_end=may_end) if limit else Round()
+                if job.outcome is not None:
+                    return
                 for part in found.claimed:  # before anything that may fail: they are claimed
                     calls.start(self._deliver(run, part))
                 for account in found.unknown:
                     run.accounts[account] = await opened(self._accounts.find(account), account)
-                wait = found.look_again_in
-                if not calls.in_air and (wait is None or wait > _PATIENCE):
-                    break
-                longest = _LOOK_SECONDS if calls.in_air else _PATIENCE.total_seconds()
-                seconds = longest if wait is None else min(longest, wait.total_seconds())
-                await calls.landing(within=seconds)
-        await self._database.transaction(partial(self._end, run=run), tenant=job.tenant)
+                longest = timedelta(seconds=_LOOK_SECONDS) if calls.in_air else PATIENCE
+                wait = longest if found.look_again_in is None else min(longest, found.look_again_in)
+                await calls.landing(within=wait.total_seconds())
+        await self._database.transaction(partial(self._claims.end, run=run), tenant=job.tenant)
 
     def _has_time(self, run: SenderRun) -> bool:
         is_others_turn = time.monotonic() - run.started > self._settings.run_seconds
         return not is_others_turn and run.job.held_for() > self._longest_call
 
-    async def _look(self, run: SenderRun, limit: int) -> Round:
-        claim = partial(self._claims.claim, run=run, limit=limit)
+    async def _look(self, run: SenderRun, limit: int, *, may_end: bool) -> Round:
+        claim = partial(self._claims.claim, run=run, limit=limit, may_end=may_end)
         return await self._database.transaction(claim, tenant=run.job.tenant)
 
     async def _deliver(self, run: SenderRun, part: Part) -> None:
@@ -174,10 +172,3 @@ class DeliverSends:
     ) -> None:
         delay = self._settings.retry_delay(tx.now - part.accepted_at)
         self._outcomes.postpone(tx, part, retry_after or delay, code)
-
-    def _end(self, tx: Transaction, run: SenderRun) -> None:
-        wait = self._claims.until_next(tx, run)
-        if wait is None:
-            self._jobs.done(tx, run.job)
-        else:
-            self._jobs.again(tx, run.job, due_in=wait)

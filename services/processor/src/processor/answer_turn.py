@@ -183,7 +183,7 @@ class AnswerTurn:
             channel=Channel(conversation.channel),
             business=tenant.name,
             language=tenant.language,
-            history=tuple(_said(message) for message in earlier if message.text),
+            history=tuple(_said(direction, text) for direction, text in earlier if text),
             unanswered=tuple(message.text for message in waiting),
             model=chosen(tenant.model, tenant.model_url),
         )
@@ -245,8 +245,8 @@ def _ids(waiting: Sequence[Message]) -> tuple[Ulid, ...]:
     return tuple(message.id for message in waiting)
 
 
-def _said(message: Message) -> Said:
-    return Said("contact" if message.direction == INBOUND else "us", message.text)
+def _said(direction: str, text: str) -> Said:
+    return Said("contact" if direction == INBOUND else "us", text)
 
 
 def _too_late(turn: OpenTurn, now: datetime) -> Unanswered | None:

@@ -73,7 +73,7 @@ def test_polls_are_spread_around_their_time() -> None:
     pauses: set[float] = set()
 
     for _ in range(50):
-        agenda.looked(0.0, found=False)
+        agenda.looked(0.0, found=0, wanted=2)
         pauses.add(agenda.next_look)
 
     assert all(5.0 <= pause <= 15.0 for pause in pauses)
@@ -101,9 +101,9 @@ def test_a_job_that_was_expected_and_not_found_is_looked_for_once_more_soon() ->
     agenda = looked_at(0.0)
     agenda.expect(1.0, now=0.0)
 
-    agenda.looked(1.0, found=False)
+    agenda.looked(1.0, found=0, wanted=2)
     second = agenda.next_look
-    agenda.looked(second, found=False)
+    agenda.looked(second, found=0, wanted=2)
 
     assert 1.1 <= second <= 1.2
     assert agenda.next_look >= second + 5.0
@@ -113,17 +113,56 @@ def test_a_job_that_fell_due_during_a_claim_is_looked_for_again() -> None:
     agenda = looked_at(0.0)
 
     agenda.expect(1.5, now=1.0)
-    agenda.looked(1.0, found=True)
+    agenda.looked(1.0, found=1, wanted=2)
 
     assert agenda.next_look == 1.5
 
 
-def test_a_job_that_ended_makes_room_at_once() -> None:
+def test_the_end_of_a_job_that_had_to_wait_makes_room_for_another_that_does() -> None:
     agenda = looked_at(0.0)
 
-    agenda.look_soon()
+    agenda.ended(late=0.2)
 
     assert agenda.next_look <= 0.0
+
+
+def test_the_end_of_a_job_that_was_taken_on_time_is_no_reason_to_look() -> None:
+    agenda = looked_at(0.0)
+
+    agenda.ended(late=0.0)
+
+    assert agenda.next_look >= 5.0
+
+
+def test_a_claim_that_took_all_that_it_wanted_may_have_left_more() -> None:
+    agenda = looked_at(0.0)
+    agenda.looked(0.0, found=2, wanted=2)
+
+    agenda.ended(late=0.0)
+
+    assert agenda.next_look <= 0.0
+
+
+def test_of_several_jobs_those_that_were_not_found_are_looked_for_when_another_ends() -> None:
+    agenda = looked_at(0.0)
+    for _ in range(2):
+        agenda.expect(1.0, now=0.0)
+    agenda.looked(1.0, found=1, wanted=4)
+
+    agenda.ended(late=0.0)
+
+    assert agenda.next_look <= 1.0
+
+
+def test_a_job_that_was_not_found_is_looked_for_when_another_ends() -> None:
+    agenda = looked_at(0.0)
+    agenda.expect(1.0, now=0.0)
+    agenda.looked(1.0, found=0, wanted=2)
+    agenda.looked(1.2, found=0, wanted=2)
+
+    agenda.ended(late=0.0)
+
+    assert agenda.next_look <= 1.2
 
 
 def test_a_process_that_rests_looks_for_nothing() -> None:
@@ -137,7 +176,7 @@ def test_a_process_that_rests_looks_for_nothing() -> None:
 
 def looked_at(time: float) -> Agenda:
     agenda = Agenda(10.0, now=time)
-    agenda.looked(time, found=True)
+    agenda.looked(time, found=1, wanted=2)
     return agenda
 
 
@@ -145,5 +184,5 @@ def looks(agenda: Agenda, count: int) -> list[float]:
     times: list[float] = []
     for _ in range(count):
         times.append(agenda.next_look)
-        agenda.looked(agenda.next_look, found=True)
+        agenda.looked(agenda.next_look, found=1, wanted=2)
     return times

@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from common.accounts.models import CONTACT_PERMISSIONS as _TABLE
 from common.database import Transaction
+
+_FIND = select(_TABLE.c.opted_out_at, _TABLE.c.last_inbound_at).where(
+    _TABLE.c.tenant_id == bindparam("tenant"),
+    _TABLE.c.sender == bindparam("sender"),
+    _TABLE.c.address == bindparam("address"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +25,6 @@ class Permission:
 
 def find_permission(tx: Transaction, sender: str, address: str) -> Permission | None:
     """Return what the contact allows `sender`; None where it never wrote to it."""
-    row = tx.execute(
-        select(_TABLE.c.opted_out_at, _TABLE.c.last_inbound_at).where(
-            _TABLE.c.tenant_id == tx.tenant,
-            _TABLE.c.sender == sender,
-            _TABLE.c.address == address,
-        )
-    ).one_or_none()
+    named = {"tenant": tx.tenant, "sender": sender, "address": address}
+    row = tx.execute(_FIND, named).one_or_none()
     return None if row is None else Permission(*row)

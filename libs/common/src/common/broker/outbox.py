@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -72,6 +73,15 @@ class Outbox:
             Column("headers", HeadersColumn, nullable=False),
             Column("value", LargeBinary, nullable=False),
         )
+        table, own = self._table, self._table.c.tenant_id == bindparam("tenant")
+        self._append = insert(table)
+        self._pending = (
+            select(table)
+            .where(own, table.c.key_id == bindparam("of"))
+            .order_by(table.c.seq)
+            .limit(bindparam("limit"))
+        )
+        self._forget = delete(table).where(own, table.c.seq.in_(bindparam("seqs", expanding=True)))
 
     def append(self, tx: Transaction, event: Event[Any]) -> None:
         """Keep the event, with the span of now, to be published after the commit.
@@ -81,38 +91,28 @@ class Outbox:
         """
         record = encode(event)
         refuse_oversized(record)
-        tx.execute(
-            insert(self._table).values(
-                tenant_id=_own(tx, event.tenant),
-                key_id=parse_id(publish_key(record.key)),
-                topic=record.topic,
-                key=record.key,
-                headers=tracing.inject(record.headers),
-                value=record.value,
-            )
-        )
+        row = {
+            "tenant_id": _own(tx, event.tenant),
+            "key_id": parse_id(publish_key(record.key)),
+            "topic": record.topic,
+            "key": record.key,
+            "headers": tracing.inject(record.headers),
+            "value": record.value,
+        }
+        tx.execute(self._append, row)
 
     def pending(self, tx: Transaction, key: str, limit: int) -> list[OutboxRow]:
         """Return the first `limit` records of a `publish_key`, in sequence."""
-        table = self._table
-        rows = tx.execute(
-            select(table)
-            .where(table.c.tenant_id == tx.tenant, table.c.key_id == parse_id(key))
-            .order_by(table.c.seq)
-            .limit(limit)
-        )
+        named = {"tenant": tx.tenant, "of": parse_id(key), "limit": limit}
+        rows = tx.execute(self._pending, named)
         return [
             OutboxRow(row.seq, Record(row.topic, row.key, row.headers, row.value)) for row in rows
         ]
 
     def forget(self, tx: Transaction, rows: Sequence[OutboxRow]) -> None:
         """Remove what was handed over. In the transaction that ends the `publish` job."""
-        table = self._table
-        tx.execute(
-            delete(table).where(
-                table.c.tenant_id == tx.tenant, table.c.seq.in_([row.seq for row in rows])
-            )
-        )
+        seqs = [row.seq for row in rows]
+        tx.execute(self._forget, {"tenant": tx.tenant, "seqs": seqs})
 
 
 async def hand_over(

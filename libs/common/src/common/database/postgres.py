@@ -1,10 +1,12 @@
 """Postgres through asyncpg; a transaction runs over SQLAlchemy's bridge to the event loop."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from sqlalchemy import Connection, make_url, text
+import asyncpg
+from sqlalchemy import Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from common.database.failures import classified
 from common.database.transaction import Transaction
@@ -12,8 +14,19 @@ from common.ids import Ulid
 
 T = TypeVar("T")
 
-# Transaction-local, so that a pooled connection never carries a tenant into the next transaction.
-_SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
+
+class TenantConnection(asyncpg.Connection):
+    """Sets the tenant of a transaction together with its BEGIN: one round trip, not two."""
+
+    tenant: Ulid | None = None
+    """That of the transactions that begin from now on."""
+
+    async def execute(self, query: str, *args: object, **options: float | None) -> str:
+        """Run what needs no answer: of SQLAlchemy's statements those that begin and end."""
+        if self.tenant is not None and query.startswith("BEGIN"):
+            # transaction-local, so that a pooled connection carries no tenant into the next one
+            query += f"select set_config('app.tenant', '{self.tenant.to_uuid()}', true)"
+        return await super().execute(query, *args, **options)  # pyright: ignore[reportUnknownMemberType] - asyncpg types no args
 
 
 def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngine:
@@ -25,7 +38,9 @@ def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngi
         max_overflow=0,
         hide_parameters=True,  # errors reach the log, values of rows must not
         pool_timeout=busy_seconds,
+        pool_use_lifo=True,  # few connections at work, each with its statements prepared
         connect_args={
+            "connection_class": TenantConnection,
             "timeout": busy_seconds,
             "command_timeout": busy_seconds * 2,
             "server_settings": {
@@ -64,18 +79,19 @@ class PostgresDatabase:
         self, engine: AsyncEngine, work: Callable[[Transaction], T], tenant: Ulid | None
     ) -> T:
         with classified("postgres"):
-            async with engine.connect() as connection:
-                result, tx = await connection.run_sync(_transact, work, tenant)
+            # once over the bridge for all: an AsyncConnection crosses it to open, to run, to close
+            result, tx = await greenlet_spawn(_transact, engine.sync_engine, work, tenant)
         for callback in tx.callbacks:
             callback()
         return result
 
 
 def _transact(
-    connection: Connection, work: Callable[[Transaction], T], tenant: Ulid | None
+    engine: Engine, work: Callable[[Transaction], T], tenant: Ulid | None
 ) -> tuple[T, Transaction]:
-    with connection.begin():
-        tx = Transaction(connection, tenant)
-        if tenant is not None:
-            tx.execute(_SET_TENANT, {"tenant": str(tenant.to_uuid())})
-        return work(tx), tx
+    with engine.connect() as connection:
+        driver = cast("TenantConnection", connection.connection.driver_connection)
+        driver.tenant = tenant
+        with connection.begin():
+            tx = Transaction(connection, tenant)
+            return work(tx), tx

@@ -5,6 +5,7 @@ import random
 
 _HORIZON = 60.0  # seconds: what falls due later is left to the polls
 _SECOND_LOOK = (0.1, 0.2)  # seconds
+_PROMPT = 0.1  # seconds: who was taken later than that after its time had to wait for its turn
 
 
 class Agenda:
@@ -16,6 +17,7 @@ class Agenda:
         self._poll_at = now
         self._due: list[float] = []
         self._not_before = now
+        self._more_may_wait = False
 
     @property
     def next_look(self) -> float:
@@ -28,21 +30,29 @@ class Agenda:
         if due_at - now < _HORIZON:
             heapq.heappush(self._due, due_at)
 
-    def look_soon(self) -> None:
-        """Look without waiting for the next poll."""
-        self._poll_at = self._not_before
+    def ended(self, late: float) -> None:
+        """Look at once where the end of a job that began `late` may have made room for another.
+
+        Where it was taken as soon as it was due, and nothing was left then, nothing waits for room.
+        """
+        if self._more_may_wait or late > _PROMPT:
+            self._poll_at = self._not_before
 
     def rest_until(self, time: float) -> None:
         """Look for nothing before `time`."""
         self._not_before = time
 
-    def looked(self, began: float, *, found: bool) -> None:
-        """Plan the next poll after a claim that began at `began`.
+    def looked(self, began: float, *, found: int, wanted: int) -> None:
+        """Plan the next poll after a claim that began at `began` and found some of those `wanted`.
 
-        One that missed the job it was made for may have met another process that was claiming.
+        One that missed all that it was made for may have met another process that was claiming; one
+        that missed some of it, tenants with as many as they may have.
         """
-        made_for_a_job = bool(self._due) and self._due[0] <= began
+        expected = 0
         while self._due and self._due[0] <= began:
             heapq.heappop(self._due)
-        between = _SECOND_LOOK if made_for_a_job and not found else self._between_polls
+            expected += 1
+        if expected or found:  # a poll that finds nothing says nothing of what was missed
+            self._more_may_wait = found < expected or found == wanted
+        between = _SECOND_LOOK if expected and not found else self._between_polls
         self._poll_at = began + random.uniform(*between)  # noqa: S311 - jitter guards nothing

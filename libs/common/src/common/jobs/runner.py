@@ -90,15 +90,15 @@ class JobRunner:
             await self._rest()
 
     async def _take(self, kind: str, agenda: Agenda, group: asyncio.TaskGroup) -> None:
-        began = time.monotonic()
+        began, wanted = time.monotonic(), self._room(kind)
         try:
-            jobs = await self._jobs.claim(kind, self._room(kind))
+            jobs = await self._jobs.claim(kind, wanted)
         except DependencyDown as error:
             rest = self._outages.failed(_DATABASE_USE, error)
             agenda.rest_until(began + rest.total_seconds())
             return
         self._outages.worked(_DATABASE_USE)
-        agenda.looked(began, found=bool(jobs))
+        agenda.looked(began, found=len(jobs), wanted=wanted)
         for job in jobs:
             task = group.create_task(self._attempts.run(job, self._handlers[kind]))
             self._running[job] = task
@@ -131,7 +131,7 @@ class JobRunner:
 
     def _ended(self, job: Job, _task: asyncio.Task[None]) -> None:
         del self._running[job]
-        self._agendas[job.kind].look_soon()  # one more of its tenant may run now
+        self._agendas[job.kind].ended(job.late)
         self._changed.set()
 
     async def _hold_leases(self) -> None:

@@ -1,12 +1,19 @@
 """Statements on the delivery of replies. Each is of the transaction's tenant alone."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from common.database import Transaction, insert_once
 from common.events import SendAccepted, SendDelivered, SendFailed, Unanswered
 from common.ids import Ulid
 from processor.conversation.delivery import Fact
 from processor.conversation.models import REPLY_DELIVERIES
+
+_FACTS = select(
+    REPLY_DELIVERIES.c.ordinal, REPLY_DELIVERIES.c.status, REPLY_DELIVERIES.c.reason
+).where(
+    REPLY_DELIVERIES.c.tenant_id == bindparam("tenant"),
+    REPLY_DELIVERIES.c.message_id == bindparam("reply"),
+)
 
 
 def add_fact(
@@ -30,10 +37,5 @@ def add_fact(
 
 def facts(tx: Transaction, reply: Ulid) -> list[Fact]:
     """Return all that is known of the parts of a reply."""
-    table = REPLY_DELIVERIES
-    rows = tx.execute(
-        select(table.c.ordinal, table.c.status, table.c.reason).where(
-            table.c.tenant_id == tx.tenant, table.c.message_id == reply
-        )
-    )
+    rows = tx.execute(_FACTS, {"tenant": tx.tenant, "reply": reply})
     return [Fact(row.ordinal, row.status, row.reason and Unanswered(row.reason)) for row in rows]

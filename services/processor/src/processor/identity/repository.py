@@ -1,9 +1,10 @@
 """Statements on contacts and on what they allow. Each is of the transaction's tenant alone."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import Executable, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from common.accounts import CONTACT_PERMISSIONS
@@ -13,10 +14,24 @@ from common.ids import new_id
 from processor.identity.consent import Consent
 from processor.identity.models import CONTACTS, TENANTS, Contact, Tenant
 
+_TENANT = select(TENANTS).where(TENANTS.c.tenant_id == bindparam("tenant"))
+_FIND = (
+    select(CONTACTS)
+    .where(
+        CONTACTS.c.tenant_id == bindparam("tenant"),
+        CONTACTS.c.channel == bindparam("by"),
+        CONTACTS.c.address == bindparam("at"),
+    )
+    .with_for_update()
+)
+_RENAME = update(CONTACTS).where(
+    CONTACTS.c.tenant_id == bindparam("tenant"), CONTACTS.c.id == bindparam("contact")
+)
+
 
 def get_tenant(tx: Transaction) -> Tenant:
     """Return the tenant of the transaction; `NoResultFound` where it is not ours."""
-    row = tx.execute(select(TENANTS).where(TENANTS.c.tenant_id == tx.tenant)).mappings().one()
+    row = tx.execute(_TENANT, {"tenant": tx.tenant}).mappings().one()
     return Tenant(**row)
 
 
@@ -47,43 +62,39 @@ def record_inbound(
     tx: Transaction, *, sender: str, address: str, at: datetime, consent: Consent | None
 ) -> None:
     """Note that the contact wrote, and what it said about consent. `at` never moves backwards."""
-    table = CONTACT_PERMISSIONS
-    dialect = postgresql if tx.dialect == "postgresql" else sqlite
-    insert = dialect.insert(table).values(
-        tenant_id=tx.tenant,
-        sender=sender,
-        address=address,
-        last_inbound_at=at,
-        opted_out_at=at if consent is Consent.STOP else None,
-    )
-    newer = or_(table.c.last_inbound_at.is_(None), table.c.last_inbound_at < at)
-    changes: dict[str, Any] = {
-        "last_inbound_at": case(
-            (newer, insert.excluded.last_inbound_at), else_=table.c.last_inbound_at
-        )
+    row = {
+        "tenant_id": tx.tenant,
+        "sender": sender,
+        "address": address,
+        "last_inbound_at": at,
+        "opted_out_at": at if consent is Consent.STOP else None,
     }
-    if consent in (Consent.STOP, Consent.START):
-        changes["opted_out_at"] = insert.excluded.opted_out_at
-    tx.execute(
-        insert.on_conflict_do_update(
-            index_elements=["tenant_id", "sender", "address"], set_=changes
-        )
+    decides = consent in (Consent.STOP, Consent.START)
+    tx.execute(_note_inbound(tx.dialect, decides=decides), row)
+
+
+@cache
+def _note_inbound(name: str, *, decides: bool) -> Executable:
+    table = CONTACT_PERMISSIONS
+    insert = (postgresql if name == "postgresql" else sqlite).insert(table)
+    told, known = insert.excluded, table.c
+    newer = or_(known.last_inbound_at.is_(None), known.last_inbound_at < told.last_inbound_at)
+    changes: dict[str, Any] = {
+        "last_inbound_at": case((newer, told.last_inbound_at), else_=known.last_inbound_at)
+    }
+    if decides:
+        changes["opted_out_at"] = told.opted_out_at
+    return insert.on_conflict_do_update(
+        index_elements=["tenant_id", "sender", "address"], set_=changes
     )
 
 
 def _find_contact(tx: Transaction, channel: Channel, address: str) -> Contact | None:
-    query = select(CONTACTS).where(
-        CONTACTS.c.tenant_id == tx.tenant,
-        CONTACTS.c.channel == channel,
-        CONTACTS.c.address == address,
-    )
-    row = tx.execute(query.with_for_update()).mappings().one_or_none()
+    named = {"tenant": tx.tenant, "by": channel, "at": address}
+    row = tx.execute(_FIND, named).mappings().one_or_none()
     return None if row is None else Contact(**row)
 
 
 def _rename(tx: Transaction, contact: Contact, profile_name: str) -> None:
-    tx.execute(
-        update(CONTACTS)
-        .where(CONTACTS.c.tenant_id == tx.tenant, CONTACTS.c.id == contact.id)
-        .values(profile_name=profile_name)
-    )
+    named = {"tenant": tx.tenant, "contact": contact.id}
+    tx.execute(_RENAME, named | {"profile_name": profile_name})

@@ -24,6 +24,11 @@ _COLUMNS = (
 )
 
 
+_COUNT = (
+    select(func.count()).select_from(PASSAGES).where(PASSAGES.c.tenant_id == bindparam("tenant"))
+)
+
+
 def _statement(sql: str) -> TextClause:
     return text(sql).bindparams(bindparam("tenant", type_=UlidColumn))
 
@@ -70,5 +75,4 @@ def candidates(tx: Transaction, question: AbstractSet[str]) -> list[Candidate]:
 
 def count_passages(tx: Transaction) -> int:
     """Return how many passages the tenant has."""
-    query = select(func.count()).select_from(PASSAGES).where(PASSAGES.c.tenant_id == tx.tenant)
-    return tx.execute(query).scalar_one()
+    return tx.execute(_COUNT, {"tenant": tx.tenant}).scalar_one()
