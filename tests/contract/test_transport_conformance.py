@@ -43,7 +43,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> BrokerSettings:
         cluster = request.getfixturevalue("kafka_server")
         return BrokerSettings(url=f"kafka://{cluster.bootstrap}/{new_id()}", partitions=3)
     urls = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path / 'broker.db'}"}
-    return BrokerSettings(url=urls[request.param], lease_seconds=2.0)
+    return BrokerSettings(url=urls[request.param], lease_seconds=5.0)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from tests.benchmarks.peers.tally import Order, Tally, order
 
 WINDOW, COMMIT_SECONDS, COMMIT_RECORDS = 1000, 1.0, 500
+POLL_MILLISECONDS, POLL_RECORDS = 250, 100
 
 
 class Progress:
@@ -49,7 +50,10 @@ class BareTasks:
             while self.running >= WINDOW:
                 self.room.clear()
                 await self.room.wait()
-            batches = await self.consumer.getmany(timeout_ms=250, max_records=WINDOW - self.running)
+            batches = await self.consumer.getmany(
+                timeout_ms=POLL_MILLISECONDS,
+                max_records=min(POLL_RECORDS, WINDOW - self.running),
+            )
             for partition, records in batches.items():
                 progress = self.progress[partition]
                 self.running += len(records)

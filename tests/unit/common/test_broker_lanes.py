@@ -113,6 +113,29 @@ def test_a_lane_whose_resting_head_was_dropped_goes_on_with_the_next() -> None:
     assert taken(lanes).delivery.record_id == "a1"
 
 
+def test_what_is_kept_of_a_lane_goes_on_in_its_order() -> None:
+    lanes = Lanes(per_tenant=100)
+    for number, shard in enumerate(["old", "new", "new"]):
+        lanes.add(delivery("a", number, shard=shard))
+
+    lanes.drop({"old"})
+    order = [settled(lanes, taken(lanes)) for _ in range(2)]
+
+    assert order == ["a1", "a2"]
+    assert len(lanes) == 0
+
+
+def test_what_is_dropped_behind_a_running_record_does_not_follow_it() -> None:
+    lanes = filled("a", "a")
+    running = taken(lanes)
+
+    lanes.drop(None)
+    lanes.settle(running)
+
+    assert lanes.take() is None
+    assert len(lanes) == 0
+
+
 def test_records_that_come_again_wait_behind_the_one_that_still_runs() -> None:
     lanes = filled("a")
     running = taken(lanes)

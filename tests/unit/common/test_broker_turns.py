@@ -11,7 +11,7 @@ from common.events import Record
 
 def held(tenant: str, number: int = 0) -> Held:
     record = Record("topic", f"{tenant}{number}", (("ce_tenantid", tenant.encode()),), b"")
-    return Held.of(Delivery(record, f"{tenant}{number}", token=None, shard="0"))
+    return Held(Delivery(record, f"{tenant}{number}", token=None, shard="0"))
 
 
 def taken(turns: Turns) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_record_that_is_not_queued_any_more_is_passed_over() -> None:
 
 def test_a_record_without_a_tenant_has_its_turn_too() -> None:
     turns = Turns(share=1)
-    bare = Held.of(Delivery(Record("topic", "key", (), b""), "bare", token=None, shard="0"))
+    bare = Held(Delivery(Record("topic", "key", (), b""), "bare", token=None, shard="0"))
     turns.add(bare)
 
     assert taken(turns) == ["bare"]
@@ -84,7 +84,9 @@ def test_nothing_is_forgotten_and_no_share_exceeded_in_any_interleaving(
         if (each := turns.take()) is not None:
             each.state = State.RUNNING
             running.append(each)
-        assert all([each.tenant for each in running].count(one) <= share for one in "abc")
+        assert all(
+            [each.tenant for each in running].count(one) <= share for one in (b"a", b"b", b"c")
+        )
         if ends and running:
             turns.end(running.pop(0))
             ended += 1

@@ -90,7 +90,7 @@ async def test_a_revocation_that_hands_over_what_failed_before_ends_the_pause() 
     acknowledgements = Acknowledgements(broker, outage, lambda: None)
     delivery = Delivery(encode(message("+55111")), "1", token=1, shard="a")
     running = asyncio.create_task(acknowledgements.run(asyncio.Event()))
-    acknowledgements.add(Held.of(delivery))
+    acknowledgements.add(Held(delivery))
     await eventually(lambda: outage.reason)
 
     broker.error = None

@@ -83,7 +83,7 @@ def test_what_a_record_that_is_not_sampled_leads_to_is_not_sampled_either(
     exporter = sampled(monkeypatch, ratio=1.0)
     traceparent = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-00"
     record = Record("messages.received", "key", (("traceparent", traceparent),), b"")
-    before = correlation.at_hand.set(Held.of(Delivery(record, "1", token=None, shard="0")))
+    before = correlation.at_hand.set(Held(Delivery(record, "1", token=None, shard="0")))
 
     with tracing.span("send", kind=SpanKind.PRODUCER):
         headers = tracing.inject(())

@@ -27,7 +27,7 @@ class Delivery:
 
     record: Record
     record_id: str
-    token: object
+    token: Any
     shard: str
     """What is given and taken away as one: a partition of Kafka, a leased key elsewhere."""
 

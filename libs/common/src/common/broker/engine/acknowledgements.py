@@ -44,9 +44,9 @@ class Acknowledgements:
         """Take over a finished record."""
         if not self._finished:
             self._since = self._now()
+            self._some.set()
         self._finished.append(held)
         self.size += held.size
-        self._some.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Acknowledge until cancelled; while the broker is away the consumer pauses for it."""
@@ -68,14 +68,11 @@ class Acknowledgements:
         """
         async with self._one_call:
             batch, now = self._finished.copy(), self._now()
-            self._some.clear()
             if batch:
-                try:
-                    await self._subscription.acknowledge([held.delivery for held in batch])
-                except BaseException:
-                    self._some.set()
-                    raise
+                await self._subscription.acknowledge([held.delivery for held in batch])
                 del self._finished[: len(batch)]
                 self._since = now  # the rest was finished later
-                self.size -= sum(held.size for held in batch)
+                self.size -= sum([held.size for held in batch])
+            if not self._finished:
+                self._some.clear()
             self._outage.ends(_ACKNOWLEDGING)

@@ -13,7 +13,6 @@ from common.ids import Ulid
 from common.settings import BrokerSettings
 
 _SEVERAL: Final = 3
-_HANDLED: Final = "handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +60,29 @@ class Circuit:
     def __init__(self, conditions: Conditions) -> None:
         """Start without a past."""
         self._conditions = conditions
-        self._past: deque[Ulid | str | None] = deque()
-        """One less than the window: it is the record at hand that fills it."""
+        self._settled = 0
+        self._past: deque[tuple[int, Ulid | None]] = deque()
+        """What was given up, and as which of the settled records."""
         self._given_up: Counter[Ulid | None] = Counter()
         """By tenant; None are those that could not be decoded."""
         self._runs: Counter[Ulid] = Counter()
 
     def handled(self, tenant: Ulid) -> None:
         """Note a record that went well."""
+        self._settled += 1
         if self._runs:
             self._runs.pop(tenant, None)
-        self._note(_HANDLED)
 
     def give_up(self, tenant: Ulid | None) -> Halt | Suspend | None:
         """Note a record that is given up, or say why it must not be; None is undecodable."""
+        self._forget_the_old()
         decision = self._too_many(tenant) or self._too_long(tenant)
         if decision is None:
             if tenant is not None:
                 self._runs[tenant] += 1
+            self._settled += 1
+            self._past.append((self._settled, tenant))
             self._given_up[tenant] += 1
-            self._note(tenant)
         return decision
 
     def forgive(self, tenant: Ulid) -> None:
@@ -97,7 +99,7 @@ class Circuit:
             what = f"were given up, of {len(tenants)} tenants"
         else:
             return None
-        settled = len(self._past) + 1
+        settled = min(self._settled + 1, self._conditions.window)
         if failed <= self._conditions.count or failed <= self._conditions.share * settled:
             return None
         return Halt(f"{failed} of the last {settled} records {what}")
@@ -107,13 +109,10 @@ class Circuit:
             return None
         return Suspend(tenant, f"{self._runs[tenant]} records in a row were given up")
 
-    def _note(self, outcome: Ulid | str | None) -> None:
-        self._past.append(outcome)
-        if len(self._past) >= self._conditions.window:
-            self._forget(self._past.popleft())
-
-    def _forget(self, outcome: Ulid | str | None) -> None:
-        if not isinstance(outcome, str):
-            self._given_up[outcome] -= 1
-            if not self._given_up[outcome]:
-                del self._given_up[outcome]
+    def _forget_the_old(self) -> None:
+        """Keep one less than the window: it is the record at hand that fills it."""
+        while self._past and self._settled - self._past[0][0] >= self._conditions.window - 1:
+            _, tenant = self._past.popleft()
+            self._given_up[tenant] -= 1
+            if not self._given_up[tenant]:
+                del self._given_up[tenant]

@@ -27,6 +27,8 @@ class Halting:
         """Go by these conditions; `look` before anything is taken."""
         self._group = group
         self._halts = halts
+        self.is_known_free = halts.is_known_free
+        """Tells whether `suspended` would say no, as it nearly always does, without waiting."""
         self._circuit = Circuit(conditions)
         self._conditions = conditions
         self._halted = metrics.consumer_halted.labels(group)
@@ -37,10 +39,6 @@ class Halting:
     def handled(self, tenant: Ulid) -> None:
         """Note a record that went well."""
         self._circuit.handled(tenant)
-
-    def is_known_free(self, tenant: Ulid) -> bool:
-        """Tell whether `suspended` would say no, as it nearly always does, without waiting."""
-        return self._halts.is_known_free(tenant)
 
     async def suspended(self, tenant: Ulid) -> bool:
         """Tell whether the tenant's records wait for an operator. Raises `DependencyDown`."""

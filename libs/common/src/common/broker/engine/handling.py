@@ -91,7 +91,7 @@ class Handling:
         return None
 
     async def _attempt(self, held: Held, event: Event[Any]) -> float | None:
-        topic = held.delivery.record.topic
+        topic, _ = held.key
         known = self._topics[topic]
         started = time.perf_counter()
         held.attempts += 1

@@ -1,9 +1,9 @@
 """A record in the engine's hands."""
 
 import asyncio
-from dataclasses import dataclass, field
+from collections import deque
 from enum import Enum, auto
-from typing import Any, Self
+from typing import Any
 
 from common.broker.dead_letters.letters import DeadLetter
 from common.broker.transport import Delivery
@@ -22,42 +22,36 @@ class State(Enum):
     GONE = auto()
 
 
-@dataclass(eq=False)  # without slots, so that what most records never need costs nothing
 class Held:
-    """A delivery, and what became of it so far."""
+    """A delivery, and what became of it so far.
 
-    delivery: Delivery
-    key: Key
-    """The lane it belongs to."""
-    tenant: str
-    """As its header says, which nobody has checked: for fairness alone."""
-    traceparent: bytes | None
-    """Where it belongs in its trace."""
-    size: int
-    """In bytes, without the names of its headers."""
-    state: State = field(init=False, default=State.QUEUED)
-    leaving: bool = field(init=False, default=False)
+    What most records never need is the class', and costs nothing until it is set.
+    """
+
+    state = State.QUEUED
+    behind: deque["Held"] | None = None
+    """Later records of its key, while it is the first of them."""
+    leaving = False
     """Its shard is being taken away: it may finish, and is not tried again."""
-    event: Event[Any] | None = field(init=False, default=None)
+    event: Event[Any] | None = None
     """What it says, once that was read."""
-    attempts: int = field(init=False, default=0)
-    failing_since: float | None = field(init=False, default=None)
+    attempts = 0
+    failing_since: float | None = None
     """On the loop's clock, as every time here."""
-    verdict: DeadLetter | None = field(init=False, default=None)
+    verdict: DeadLetter | None = None
     """What is to be written before it is acknowledged, once it is given up."""
-    judged: bool = field(init=False, default=False)
+    judged = False
     """The verdict was found to say nothing against the consumer or the tenant."""
-    task: asyncio.Task[None] | None = field(init=False, default=None)
-    started_at: float = field(init=False, default=0.0)
+    task: asyncio.Task[None] | None = None
+    started_at = 0.0
     """When its handler began, the last time."""
-    reported: bool = field(init=False, default=False)
+    reported = False
     """It was said that its handler takes long."""
-    lost: bool = field(init=False, default=False)
+    lost = False
     """It was cut short: whatever its handler still does is not acknowledged."""
-    left: asyncio.Future[None] | None = field(init=False, default=None)
+    left: asyncio.Future[None] | None = None
 
-    @classmethod
-    def of(cls, delivery: Delivery) -> Self:
+    def __init__(self, delivery: Delivery) -> None:
         """Take a delivery into our hands."""
         record = delivery.record
         size, tenant, traceparent = len(record.key) + len(record.value), b"", None
@@ -67,8 +61,15 @@ class Held:
                 tenant = value
             elif name == "traceparent":
                 traceparent = value
-        key = record.topic, record.key
-        return cls(delivery, key, tenant.decode(errors="replace"), traceparent, size)
+        self.delivery = delivery
+        self.key: Key = (record.topic, record.key)
+        """The lane it belongs to."""
+        self.tenant = tenant
+        """As its header says, which nobody has checked: for fairness alone."""
+        self.traceparent: bytes | None = traceparent
+        """Where it belongs in its trace."""
+        self.size = size
+        """In bytes, without the names of its headers."""
 
     @property
     def headers(self) -> Headers:

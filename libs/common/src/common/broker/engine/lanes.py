@@ -18,7 +18,8 @@ class Lanes:
 
     def __init__(self, per_tenant: int) -> None:
         """Start empty; let so many records of one tenant run at a time."""
-        self._lanes: dict[Key, deque[Held]] = {}
+        self._heads: dict[Key, Held] = {}
+        """The first record of each lane; the others stand behind it."""
         self._turns = Turns(per_tenant)
         self._count = 0
         self.size = 0
@@ -32,23 +33,24 @@ class Lanes:
 
     def __iter__(self) -> Iterator[Held]:
         """Go through all records; those of one key in order."""
-        return (held for lane in self._lanes.values() for held in lane)
+        return (held for head in self._heads.values() for held in _lane(head))
 
     def heads(self) -> Iterator[Held]:
         """Go through the first record of each lane: whatever runs or rests is among them."""
-        return (lane[0] for lane in self._lanes.values())
+        return iter(self._heads.values())
 
     def add(self, delivery: Delivery) -> None:
         """Queue a record behind those of its key."""
-        held = Held.of(delivery)
+        held = Held(delivery)
         self._count += 1
         self.size += held.size
-        lane = self._lanes.get(held.key)
-        if lane is None:
-            self._lanes[held.key] = deque((held,))
+        head = self._heads.setdefault(held.key, held)
+        if head is held:
             self._turns.add(held)
+        elif head.behind is None:
+            head.behind = deque((held,))
         else:
-            lane.append(held)
+            head.behind.append(held)
 
     def take(self) -> Held | None:
         """Return the first record of the lane whose turn it is, or None."""
@@ -76,30 +78,30 @@ class Lanes:
 
     def settle(self, held: Held) -> None:
         """Let a running record go; the next one of its lane is ready."""
-        self._turns.end(held)
         self._forget(held)
         self.settled += 1
-        lane = self._lanes[held.key]
-        lane.popleft()
-        if lane:
-            self._turns.add(lane[0])
+        if held.behind:
+            head = self._heads[held.key] = held.behind.popleft()
+            head.behind = held.behind
+            self._turns.add(head)
         else:
-            del self._lanes[held.key]
+            del self._heads[held.key]
+        self._turns.end(held)
         if held.left is not None and not held.left.done():
             held.left.set_result(None)
 
     def drop(self, shards: Collection[str] | None) -> list[Held]:
         """Forget what is not running of these shards, or of all; return what is."""
         running: list[Held] = []
-        for key, lane in list(self._lanes.items()):
-            first = lane[0]
-            kept = deque(held for held in lane if not self._dropped(held, shards, running))
+        for key, head in list(self._heads.items()):
+            kept = deque(held for held in _lane(head) if not self._dropped(held, shards, running))
             if not kept:
-                del self._lanes[key]
+                del self._heads[key]
                 continue
-            self._lanes[key] = kept
-            if kept[0] is not first:
-                self._turns.add(kept[0])
+            first = self._heads[key] = kept.popleft()
+            first.behind = kept
+            if first is not head:
+                self._turns.add(first)
         return running
 
     def _dropped(self, held: Held, shards: Collection[str] | None, running: list[Held]) -> bool:
@@ -116,3 +118,7 @@ class Lanes:
         held.state = State.GONE
         self._count -= 1
         self.size -= held.size
+
+
+def _lane(head: Held) -> tuple[Held, ...]:
+    return head, *(head.behind or ())

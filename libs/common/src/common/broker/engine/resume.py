@@ -107,7 +107,7 @@ class ResumeTenant(Generic[JobT_contra]):
     async def _hand_over(self, job: JobT_contra, stored: StoredLetter) -> None:
         letter = stored.letter
         event, refusal = _decoded(letter.record)
-        held = Held.of(Delivery(letter.record, letter.record_id, token=None, shard=""))
+        held = Held(Delivery(letter.record, letter.record_id, token=None, shard=""))
         held.event = event
         with observed(held):
             if event is not None:

@@ -57,9 +57,22 @@ class Workers:
         self._tasks = None
 
     def go_on(self) -> None:
-        """Take what is ready, as far as there are free slots and nothing to wait for."""
-        while self._running < self._concurrency and (held := self._next()) is not None:
+        """Take what is ready, as far as there are free slots and nothing to wait for.
+
+        One worker begins, and does everything if no handler waits; others take what it leaves.
+        """
+        if self._start_one():
+            asyncio.get_running_loop().call_soon(self._start_others)
+
+    def _start_others(self) -> None:
+        while self._start_one():
+            pass
+
+    def _start_one(self) -> bool:
+        held = self._next() if self._running < self._concurrency else None
+        if held is not None:
             self._start(held)
+        return held is not None
 
     def _next(self) -> Held | None:
         halted = self._halting.reason is not None
@@ -79,33 +92,35 @@ class Workers:
             held.task = self._tasks.create_task(self._work(held))
 
     async def _work(self, first: Held) -> None:
-        held: Held | None = first
-        task = asyncio.current_task()
+        held, task = first, first.task
         try:
             while held is not None:
                 held.task = task
-                await self._handle(held)
+                try:
+                    delay = await self._handling.settle(held)
+                except DependencyDown as error:
+                    self._put_off(held, error)
+                except BaseException:  # cut short: it was not finished and comes again
+                    self._let_go(held)
+                    raise
+                else:
+                    self._settled(held, delay)
                 held = self._next()
         finally:
             self._running -= 1
 
-    async def _handle(self, held: Held) -> None:
-        try:
-            delay = await self._handling.settle(held)
-        except DependencyDown as error:
-            self._put_off(held, error)
-            return
-        except BaseException:  # cut short: it was not finished and comes again
-            self._lanes.settle(held)
-            self._well_again(held)
-            raise
+    def _settled(self, held: Held, delay: float | None) -> None:
         if delay is None and not held.lost:
             self._finished(held)
         if delay is None or held.leaving:
-            self._lanes.settle(held)
+            self._let_go(held)
         else:
             self._lanes.rest(held)
             asyncio.get_running_loop().call_later(delay, self._wake, held)
+            self._well_again(held)
+
+    def _let_go(self, held: Held) -> None:
+        self._lanes.settle(held)
         self._well_again(held)
 
     def _wake(self, held: Held) -> None:

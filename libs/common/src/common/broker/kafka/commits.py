@@ -5,7 +5,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,15 +24,11 @@ _RECORDS = 500
 _PATIENCE_SECONDS = 5.0
 
 
-@dataclass(slots=True)
-class Token:
-    """The progress that a delivery counts for.
+Token = tuple[Contiguous, int]
+"""The progress that a delivery counts for, and its offset.
 
-    An older assignment's is nobody's any more, so that a late completion moves nothing.
-    """
-
-    progress: Contiguous
-    offset: int
+An older assignment's progress is nobody's any more, so that a late completion moves nothing.
+"""
 
 
 class Commits:
@@ -63,9 +58,9 @@ class Commits:
     def finish(self, deliveries: Sequence[Delivery]) -> None:
         """Note records that are done."""
         for delivery in deliveries:
-            if not isinstance(delivery.token, Token):
-                raise TypeError(f"a delivery of another transport: {delivery.token!r}")
-            delivery.token.progress.finish(delivery.token.offset)
+            token: Token = delivery.token
+            progress, offset = token
+            progress.finish(offset)
         self._finished += len(deliveries)
         if self._finished >= _RECORDS:
             self._many.set()

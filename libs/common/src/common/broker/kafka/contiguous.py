@@ -19,17 +19,20 @@ class Contiguous:
         """Count what was taken and is not behind the position."""
         return len(self._taken)
 
-    def add(self, offset: int) -> None:
-        """Take the next record."""
-        self._taken.append(offset)
+    def add(self, *offsets: int) -> None:
+        """Take the next records."""
+        self._taken.extend(offsets)
 
     def finish(self, offset: int) -> None:
         """Mark a taken record as done, once."""
-        self._finished.add(offset)
+        if not self._taken or self._taken[0] != offset:
+            self._finished.add(offset)
+            return
+        self._position = self._taken.popleft() + 1
         while self._taken and self._taken[0] in self._finished:
-            done = self._taken.popleft()
-            self._finished.remove(done)
-            self._position = done + 1
+            offset = self._taken.popleft()
+            self._finished.remove(offset)
+            self._position = offset + 1
 
     @property
     def position(self) -> int | None:

@@ -58,7 +58,9 @@ class RecordProducer:
             )
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             self._replace(producer)
-            raise PermanentError(f"{topic.name} takes no record of {len(record.value)} bytes") from error
+            raise PermanentError(
+                f"{topic.name} takes no record of {len(record.value)} bytes"
+            ) from error
         except KafkaError as error:
             if not error.retriable:
                 # it would fail every later record of the partition with OutOfOrderSequenceNumber

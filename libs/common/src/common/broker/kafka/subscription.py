@@ -32,6 +32,8 @@ from common.events import Headers, Record
 log = structlog.get_logger()
 
 _POLL_MILLISECONDS = 250
+_POLL_RECORDS = 100
+"""Few enough that they are still in the processor's cache when they are handled, and let go of."""
 _FETCH_SECONDS = 0.5
 _SILENCE_SECONDS = 3.0
 _COUNT_SECONDS = 2.0
@@ -144,7 +146,9 @@ class KafkaSubscription(ConsumerRebalanceListener):
 
     async def _read(self, limit: int) -> tuple[int, Batches]:
         self._hold_back_the_busy(limit)
-        batches = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=limit)
+        batches = await self._consumer.getmany(
+            timeout_ms=_POLL_MILLISECONDS, max_records=min(limit, _POLL_RECORDS)
+        )
         return self._assignment, batches
 
     async def _take_result(self) -> tuple[int, Batches]:
@@ -181,19 +185,15 @@ class KafkaSubscription(ConsumerRebalanceListener):
     ) -> Iterator[Delivery]:
         topic, shard, number = self._topic(partition), _shard(partition), partition.partition
         progress = self._commits.progress(partition)
+        progress.add(*[record.offset for record in records])
         for record in records:
-            offset = record.offset
-            progress.add(offset)
+            key, value = (record.key or b"").decode(errors="replace"), record.value or b""
+            token: Token = progress, record.offset
             yield Delivery(
-                Record(
-                    topic,
-                    (record.key or b"").decode(errors="replace"),
-                    _without_none(record.headers),
-                    record.value or b"",
-                ),
+                Record(topic, key, _without_none(record.headers), value),
                 # a topic that was deleted and made anew counts its offsets again, in another time
-                f"{number}/{offset}@{record.timestamp}",
-                Token(progress, offset),
+                f"{number}/{record.offset}@{record.timestamp}",
+                token,
                 shard,
             )
 
