@@ -2,12 +2,13 @@
 
 import argparse
 
-from tests.benchmarks import engine, gateway, jobs, path
+from tests.benchmarks import engine, gateway, jobs, memory, path
 
 BENCHMARKS = {
     "engine": engine.main,
     "gateway": gateway.main,
     "jobs": jobs.main,
+    "memory": memory.main,
     "path": path.main,
 }
 

@@ -6,15 +6,10 @@ It handles messages until SIGTERM as a service does, and appends what it does to
 import asyncio
 import random
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from common.broker.connect import open_transport
-from common.broker.kafka.address import parse_address
-from common.broker.kafka.transport import KafkaTransport
-from common.broker.transport import Transport
 from common.database import open_database
 from common.events import Event
 from common.runtime import run_until_stopped
@@ -23,31 +18,10 @@ from common.testing.broker import create_dead_letter_table, engine_of
 from tests.contract.history import BEGAN, ENDED, History, Line
 from tests.servers.processes import Server
 
-SESSION_SECONDS = 6.0
-"""The shortest that a Kafka broker grants."""
 QUICK_SECONDS, SLOW_SECONDS, SLOW_SHARE = 0.1, 1.5, 0.03
 """In a handler. While the slow ones last, commits are made of what was finished beside them."""
 AGAIN_SECONDS = 0.7
 """With a message that was begun before: time for who had it to come back and acknowledge it."""
-
-
-@asynccontextmanager
-async def opened(settings: BrokerSettings) -> AsyncGenerator[Transport]:
-    """Open as the product does; a dead member of Kafka's group loses its share sooner."""
-    if not settings.url.startswith("kafka:"):
-        async with open_transport(settings) as transport:
-            yield transport
-        return
-    kafka = KafkaTransport(
-        parse_address(settings.url),
-        partitions=settings.partitions,
-        replication=settings.replication,
-        session_seconds=SESSION_SECONDS,
-    )
-    try:
-        yield kafka
-    finally:
-        await kafka.close()
 
 
 def start_consumer(name: str, settings: BrokerSettings, folder: Path) -> Server:
@@ -75,7 +49,7 @@ async def consume(name: str, settings: BrokerSettings, folder: Path) -> None:
 
     rows = f"sqlite:///{folder / name}.db"
     async with (
-        opened(settings) as transport,
+        open_transport(settings) as transport,
         open_database(rows, pool_size=1, busy_seconds=5.0) as database,
     ):
         await create_dead_letter_table(database)

@@ -2,38 +2,22 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 
-from common.broker.kafka.address import parse_address
-from common.broker.kafka.transport import KafkaTransport
-from common.broker.sqlite.transport import SqliteTransport
-from common.broker.transport import Transport
-from common.database import open_database
+from common.broker.connect import open_transport
 from common.events import MESSAGES_RECEIVED
+from common.settings import BrokerSettings
 
-LEASE_SECONDS = 6.0
-"""The shortest session that a Kafka broker grants."""
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncGenerator[Transport]:
-    if url.startswith("kafka:"):
-        kafka = KafkaTransport(
-            parse_address(url), partitions=1, replication=1, session_seconds=LEASE_SECONDS
-        )
-        yield kafka
-        await kafka.close()
-    else:
-        async with open_database(url, pool_size=1, busy_seconds=5.0) as database:
-            yield SqliteTransport(database, lease_seconds=1.0)
+LEASE_SECONDS = 1.0
+"""Kafka grants none so short: it makes 6 of it."""
 
 
 async def take_one_and_hang(url: str) -> None:
     async def let_go(_shards: Collection[str]) -> None: ...
 
+    settings = BrokerSettings(url=url, partitions=1, lease_seconds=LEASE_SECONDS)
     async with (
-        opened(url) as transport,
+        open_transport(settings) as transport,
         transport.subscribe("processor", [MESSAGES_RECEIVED], let_go) as subscription,
     ):
         while not await subscription.fetch(1):

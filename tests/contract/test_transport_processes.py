@@ -11,13 +11,14 @@ import pytest
 from aiokafka.partitioner import murmur2
 from prometheus_client import CollectorRegistry
 
+from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
 from common.ids import new_id
 from common.observability.metrics import Metrics
 from common.settings import BrokerSettings
 from common.testing import eventually
 from common.testing.broker import message
-from tests.contract.consumer_process import opened, start_consumer
+from tests.contract.consumer_process import start_consumer
 from tests.contract.history import (
     History,
     Line,
@@ -36,6 +37,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 WITHIN = 60.0
 PACE_SECONDS = 0.5
+KAFKA_LEASE_SECONDS = 6.0
+"""The shortest that a Kafka broker grants."""
 CONTACTS = [f"+5511{number}" for number in range(60)]
 
 
@@ -53,7 +56,7 @@ class Consumers:
     async def publish(self, each: int) -> None:
         """Publish so many messages of each contact, numbered on; one after the other."""
         first = len(self.published) // len(CONTACTS)
-        async with opened(self.settings) as transport:
+        async with open_transport(self.settings) as transport:
             publisher = Publisher(transport, Metrics(CollectorRegistry()))
             for number in range(first, first + each):
                 for contact in CONTACTS:
@@ -134,7 +137,8 @@ class Consumers:
 def consumers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Consumers]:
     if request.param == "kafka":
         cluster = request.getfixturevalue("kafka_server")
-        settings = BrokerSettings(url=f"kafka://{cluster.bootstrap}/{new_id()}", partitions=6)
+        url = f"kafka://{cluster.bootstrap}/{new_id()}"
+        settings = BrokerSettings(url=url, partitions=6, lease_seconds=KAFKA_LEASE_SECONDS)
     else:
         settings = BrokerSettings(url=f"sqlite:///{tmp_path / 'broker.db'}", lease_seconds=3.0)
     with ExitStack() as exits:
@@ -158,7 +162,9 @@ async def test_it_takes_nothing_from_the_others_where_kafka_has_three_brokers(
     three_brokers: KafkaCluster, tmp_path: Path
 ) -> None:
     url = f"kafka://{three_brokers.bootstrap}"
-    settings = BrokerSettings(url=url, partitions=6, replication=3)
+    settings = BrokerSettings(
+        url=url, partitions=6, replication=3, lease_seconds=KAFKA_LEASE_SECONDS
+    )
     with ExitStack() as exits:
         await stop_one_and_go_on(Consumers(settings, tmp_path, exits))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from recado.development import development_secrets
 from tests.faults.outages import Outage, full, locked
+from tests.faults.plans import Plan
 from tests.faults.rows import Rows, sqlite_rows
 from tests.faults.steps import Step
 from tests.faults.victim import Orders
@@ -113,7 +114,8 @@ class OneProcess:
 
 
 @contextmanager
-def one_process(folder: Path) -> Generator[OneProcess]:
-    """Open a world in an empty folder; both processes are gone at the end."""
+def one_process(folder: Path, plan: Plan) -> Generator[OneProcess]:
+    """Open a world in an empty folder, the same for all plans; both processes end with it."""
+    del plan
     with ExitStack() as exits:
         yield OneProcess(folder, exits)

@@ -16,6 +16,8 @@ class Outage(StrEnum):
     BROKER_KILLED = "broker killed"
     BROKER_STOPPED = "broker restarted"
     BROKER_HUNG = "broker hung"
+    TWO_BROKERS_KILLED = "two of three brokers killed"
+    TWO_BROKERS_STOPPED = "two of three brokers restarted"
     DATABASE_KILLED = "database killed"
     DATABASE_STOPPED = "database restarted"
     DATABASE_READ_ONLY = "database read-only"
@@ -27,11 +29,16 @@ OUTAGES = {
         Outage.BROKER_KILLED,
         Outage.BROKER_STOPPED,
         Outage.BROKER_HUNG,
+        Outage.TWO_BROKERS_KILLED,
+        Outage.TWO_BROKERS_STOPPED,
         Outage.DATABASE_KILLED,
         Outage.DATABASE_STOPPED,
         Outage.DATABASE_READ_ONLY,
     ),
 }
+
+OF_THREE_BROKERS = frozenset((Outage.TWO_BROKERS_KILLED, Outage.TWO_BROKERS_STOPPED))
+"""What needs a cluster of its own, in which a record is acknowledged by two."""
 
 
 @contextmanager

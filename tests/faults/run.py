@@ -28,7 +28,7 @@ QUESTIONS = (
     "Where can I park?",
     "qual a capital da Mongólia?",
 )
-REACHED_SECONDS = 10
+REACHED_SECONDS = 30
 QUIET_SECONDS = 90
 STAYS_QUIET_SECONDS = 1
 TELLS_OF_AN_OUTAGE = ('"dependency":', " is away")
@@ -38,7 +38,7 @@ TELLS_OF_AN_OUTAGE = ('"dependency":', " is away")
 class Site:
     """Where runs take place."""
 
-    open_world: Callable[[Path], AbstractContextManager[World]]
+    open_world: Callable[[Path, Plan], AbstractContextManager[World]]
     at_once: int
     """How many worlds may be open at the same time."""
     shared: bool
@@ -86,7 +86,10 @@ def run_all(todo: Sequence[Plan], site: Site) -> Iterator[Run]:
 
 def run_once(site: Site, plan: Plan) -> Run:
     """Run it in a world of its own, which is gone afterwards."""
-    with TemporaryDirectory(prefix="recado-faults-") as name, site.open_world(Path(name)) as at:
+    with (
+        TemporaryDirectory(prefix="recado-faults-") as name,
+        site.open_world(Path(name), plan) as at,
+    ):
         ended = _run(plan, at)
         if not ended.broken:
             return ended

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ from typing import Any
 import asyncpg
 
 from tests.faults.kafka_records import KafkaAddress, remove_topics
-from tests.faults.outages import Outage
+from tests.faults.outages import OF_THREE_BROKERS, Outage
+from tests.faults.plans import Plan
 from tests.faults.rows import Rows, postgres_rows
 from tests.faults.steps import Step
 from tests.faults.victim import Orders
 from tests.faults.work import Work, postgres_work
 from tests.faults.world import QUICK
-from tests.servers.kafka import local_kafka
-from tests.servers.kafka_node import KafkaNode
+from tests.servers.kafka import KafkaCluster, local_kafka
+from tests.servers.kafka_node import KafkaNode, start_all
 from tests.servers.migrated import migrated_postgres
 from tests.servers.postgres import PostgresDatabase, PostgresServer, local_postgres
 from tests.servers.postgres_node import PostgresNode
@@ -29,16 +30,16 @@ from tests.servers.stack import Addresses, Stack, stack
 LEASES = {
     "RECADO_DATABASE_BUSY_SECONDS": "2",
     "RECADO_JOBS_LEASE_SECONDS": "6",
+    "RECADO_BROKER_LEASE_SECONDS": "6",
     "RECADO_BROKER_PARTITIONS": "3",
 }
 
 
 @dataclass(frozen=True)
 class Servers:
-    """One Kafka and one Postgres, for all runs of a command."""
+    """Where the product of a run finds Kafka and Postgres."""
 
-    bootstrap: str
-    broker: KafkaNode
+    kafka: KafkaCluster
     postgres: PostgresServer
     database: PostgresNode
 
@@ -54,12 +55,18 @@ class Services:
         self._database = database
         self._folder = folder
         self._exits = exits
-        self._broker = KafkaAddress(servers.bootstrap, database.name)
+        kafka = servers.kafka
+        self._broker = KafkaAddress(kafka.bootstrap, database.name)
+        self._variables = {**QUICK, **LEASES, "RECADO_BROKER_REPLICATION": str(len(kafka.nodes))}
         self._stack: Stack | None = None
+        killed = partial(_without_brokers, kafka, KafkaNode.kill)
+        stopped = partial(_without_brokers, kafka, KafkaNode.stop)
         self.outages = {
-            Outage.BROKER_KILLED: partial(_away, servers.broker.kill, servers.broker.start),
-            Outage.BROKER_STOPPED: partial(_away, servers.broker.stop, servers.broker.start),
-            Outage.BROKER_HUNG: partial(_away, servers.broker.hang, servers.broker.resume),
+            Outage.BROKER_KILLED: killed,
+            Outage.BROKER_STOPPED: stopped,
+            Outage.BROKER_HUNG: partial(_away, kafka.nodes[0].hang, kafka.nodes[0].resume),
+            Outage.TWO_BROKERS_KILLED: killed,
+            Outage.TWO_BROKERS_STOPPED: stopped,
             Outage.DATABASE_KILLED: partial(_away, servers.database.kill, servers.database.start),
             Outage.DATABASE_STOPPED: partial(_away, servers.database.stop, servers.database.start),
             Outage.DATABASE_READ_ONLY: partial(_read_only, servers.postgres.admin_url),
@@ -71,7 +78,7 @@ class Services:
             via[step.service] = Orders.to_die_at("kafka", step, occasion).command()
         login = asyncio.run(self._database.add_serving_login())
         addresses = Addresses(self._broker.url, login, self._database.admin_url)
-        opened = stack(addresses, self._folder, variables={**QUICK, **LEASES}, via=via)
+        opened = stack(addresses, self._folder, variables=self._variables, via=via)
         self._stack = self._exits.enter_context(opened)
 
     def restart(self, process: str) -> None:
@@ -117,22 +124,23 @@ class Services:
 @contextmanager
 def servers() -> Generator[Servers]:
     with local_kafka() as cluster, local_postgres() as postgres:
-        (broker,) = cluster.nodes
         # migrating is not for two threads at once; what the worlds get are copies
         asyncio.run(_migrate_once(postgres))
         if postgres.node is None:
             raise RuntimeError("a Postgres of our own has a node")
-        yield Servers(cluster.bootstrap, broker, postgres, postgres.node)
+        yield Servers(cluster, postgres, postgres.node)
 
 
 @contextmanager
-def services(running: Servers, folder: Path) -> Generator[Services]:
+def services(running: Servers, folder: Path, plan: Plan) -> Generator[Services]:
     """Open a world in an empty folder; nothing of it is left at the end."""
     database = asyncio.run(migrated_postgres(running.postgres))
-    with ExitStack() as exits:
-        world = Services(running, database, folder, exits)
-        yield world
-    world.remove()
+    own = local_kafka(nodes=3) if plan.fault in OF_THREE_BROKERS else nullcontext(running.kafka)
+    with own as cluster:
+        with ExitStack() as exits:
+            world = Services(replace(running, kafka=cluster), database, folder, exits)
+            yield world
+        world.remove()
 
 
 async def _migrate_once(postgres: PostgresServer) -> None:
@@ -146,6 +154,18 @@ def _away(take: Callable[[], None], bring_back: Callable[[], None]) -> Generator
         yield
     finally:
         bring_back()
+
+
+@contextmanager
+def _without_brokers(kafka: KafkaCluster, end: Callable[[KafkaNode], None]) -> Generator[None]:
+    """End the only one, or two of three: then no record finds its second copy."""
+    ended = kafka.nodes[-2:]
+    for node in ended:
+        end(node)
+    try:
+        yield
+    finally:
+        start_all(ended, brokers=len(kafka.nodes))
 
 
 @contextmanager

@@ -11,11 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 
-from common.broker.kafka.transport import KafkaTransport
 from tests.faults.steps import STEPS, Step, arm
 
-SESSION_SECONDS = 6.0
-"""After which a killed member's share is free again: the shortest that a Kafka broker grants."""
 _PAGES = 2**32 - 2
 
 
@@ -43,7 +40,6 @@ class Orders:
             arm(STEPS[self.transport][self.step], self.occasion)
         if self.full_flag is not None:
             _fill_while(Path(self.full_flag))
-        (KafkaTransport.__init__.__kwdefaults__ or {})["session_seconds"] = SESSION_SECONDS
 
 
 def _fill_while(flag: Path) -> None:

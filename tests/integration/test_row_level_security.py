@@ -12,10 +12,12 @@ from tests.servers.postgres import PostgresDatabase
 DOORS = {
     "account_tenant": "uuid",
     "notifier_dead_letter_insert": "void",
+    "notifier_dead_letters_backlog": "record",
     "notifier_jobs_backlog": "record",
     "notifier_jobs_claim": "record",
     "notifier_jobs_renew": "bigint",
     "processor_dead_letter_insert": "void",
+    "processor_dead_letters_backlog": "record",
     "processor_jobs_backlog": "record",
     "processor_jobs_claim": "record",
     "processor_jobs_renew": "bigint",

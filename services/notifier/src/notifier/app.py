@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from common.accounts import AccountRegistry, SecretCipher
+from common.broker.dead_letters.backlog import LetterGauges
 from common.broker.dead_letters.halts import Halts
 from common.broker.dead_letters.letters import DeadLetters
 from common.broker.engine.circuit import Conditions
@@ -117,7 +118,7 @@ def _components(
     plumbing.health.add(SERVICE, engine.ready)
     plumbing.health.add_liveness(SERVICE, engine.alive)
     plumbing.health.add_dependency("database", partial(database.read, ask_nothing))
-    return engine, runner
+    return engine, runner, LetterGauges(SERVICE, database, metrics)
 
 
 def _records(

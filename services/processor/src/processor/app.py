@@ -1,12 +1,13 @@
 """The composition root: what the processor is made of."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
 
+from common.broker.dead_letters.backlog import LetterGauges
 from common.broker.dead_letters.halts import Halts
 from common.broker.dead_letters.letters import DeadLetters
 from common.broker.engine.circuit import Conditions
@@ -52,8 +53,8 @@ async def run_worker(settings: ProcessorSettings) -> None:
 @asynccontextmanager
 async def make_processor(
     settings: ProcessorSettings, plumbing: Plumbing
-) -> AsyncGenerator[tuple[Component, Component]]:
-    """Make the consumer and the job runner, and tell health what they need.
+) -> AsyncGenerator[Sequence[Component]]:
+    """Make the processor's components, and tell health what they need.
 
     The plumbing is the caller's, and must outlive them. Raises `StartError` for a default model
     that could never answer.
@@ -97,7 +98,7 @@ async def _load_models(
 
 def _components(
     settings: ProcessorSettings, plumbing: Plumbing, assistant: Assistant
-) -> tuple[Component, Component]:
+) -> Sequence[Component]:
     jobs = Jobs(
         SERVICE,
         plumbing.database,
@@ -110,7 +111,11 @@ def _components(
     plumbing.health.add(SERVICE, consumer.ready)
     plumbing.health.add_liveness(SERVICE, consumer.alive)
     plumbing.health.add_dependency("database", partial(plumbing.database.read, ask_nothing))
-    return consumer, _make_runner(settings, plumbing, jobs, assistant, handlers)
+    return (
+        consumer,
+        _make_runner(settings, plumbing, jobs, assistant, handlers),
+        LetterGauges(SERVICE, plumbing.database, plumbing.metrics),
+    )
 
 
 def _make_handlers(

@@ -67,6 +67,21 @@ def number_dead_letters(service: str, dialect: str) -> tuple[str, ...]:
     )
 
 
+def count_dead_letters(service: str, dialect: str) -> tuple[str, ...]:
+    """Let a serving process count `<service>_dead_letters` of all tenants; it sees none of them."""
+    table = f"{service}_dead_letters"
+    counted = "topic, reason, last_failed_at"
+    index = f"create index {table}_counted on {table} ({counted})"
+    if dialect == "sqlite":
+        return (index,)
+    function = f"{table}_backlog()"
+    return (
+        index,
+        *door_access(table, "select", counted),
+        *door(_DEAD_LETTERS_BACKLOG.format(function=function, table=table), function),
+    )
+
+
 def create_halts(service: str, dialect: str) -> tuple[str, ...]:
     """Create `<service>_halts`: a row for each suspended tenant, one without for the consumer.
 
@@ -169,6 +184,15 @@ _DEAD_LETTER_INSERT = """
 create or replace function {function}({arguments}) returns void language sql begin atomic
     insert into {table} ({columns}) values ({values}) on conflict do nothing;
 end
+"""
+
+_DEAD_LETTERS_BACKLOG = """
+create or replace function {function}
+returns table (topic text, reason text, kept bigint, oldest timestamptz)
+language sql as $$
+    select l.topic, l.reason, count(*), min(l.last_failed_at)
+    from {table} l group by l.topic, l.reason
+$$
 """
 
 _POSTGRES = {

@@ -47,7 +47,7 @@ class Metrics:
         self.webhook_seconds = seconds("recado_webhook_seconds", "To the answer.", ["kind"])
 
     def _register_broker(self) -> None:
-        count, _, _ = self._kinds()
+        count, level, _ = self._kinds()
         self.records_published = count(
             "recado_records_published", "Handed to the broker.", ["topic", "outcome"]
         )
@@ -69,6 +69,13 @@ class Metrics:
             buckets=_WAITS,
         )
         self.dead_letters = count("recado_dead_letters", "Records given up.", ["topic", "reason"])
+        labels = ["service", "topic", "reason"]
+        self.dead_letters_kept = level(
+            "recado_dead_letters_kept", "Given up, and not yet replayed or discarded.", labels
+        )
+        self.dead_letters_age_seconds = level(
+            "recado_dead_letters_age_seconds", "Age of the oldest of them.", labels
+        )
 
     def _register_consumer(self) -> None:
         count, level, _ = self._kinds()

@@ -177,7 +177,10 @@ class BrokerSettings(Section):
     lease_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="How long a taken record of the sqlite transport stays taken unless renewed.",
+        description=(
+            "How long a process that died keeps its share of the records; Kafka takes from 6 "
+            "to 1800."
+        ),
     )
 
 
