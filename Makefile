@@ -32,8 +32,9 @@ quick: install lint types contracts  ## what a change needs first, in under a mi
 
 check: lint types contracts test  ## everything that must hold before a change lands
 
+# Tests mostly wait: three files at a time are not too many for two cores.
 test: servers  ## all tests, on real servers; installs what is missing
-	@$(RUN)pytest
+	@$(RUN)python -m tests.servers run -- $(RUN)pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	@$(RUN)ruff check .
@@ -56,7 +57,7 @@ TRANSPORT ?= sqlite
 faults: $(if $(filter kafka,$(TRANSPORT)),servers,install)  ## kill it again and again, and judge: RUNS=20 SEED=1 TRANSPORT=sqlite or kafka
 	@$(RUN)python -m tests.faults --runs $(RUNS) --seed $(SEED) --transport $(TRANSPORT)
 
-bench: servers  ## measure beside a baseline: BENCH=engine, gateway, jobs or path, without it all
+bench: servers  ## measure beside a baseline: BENCH=engine, gateway, jobs, memory or path, without it all
 	@$(RUN)python -m tests.benchmarks $(BENCH)
 
 # What builds a Dockerfile, what brings an archive's images into the cluster (as `kind load

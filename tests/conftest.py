@@ -30,11 +30,21 @@ hypothesis.settings.load_profile("recado")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the servers it asks for, so that `-m 'not kafka'` needs no care."""
+    """Mark each test by the servers it asks for, so that `-m 'not kafka'` needs no care.
+
+    Workers begin with what may take longest, so that none of them is at work alone at the end.
+    """
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             if mark := MARK_OF_FIXTURE.get(fixture):
                 item.add_marker(mark)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_allowed_seconds, reverse=True)
+
+
+def _allowed_seconds(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return marker.args[0] if marker else 0.0
 
 
 @pytest.fixture
@@ -67,7 +77,7 @@ def once_per_run(address: str) -> Generator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    with once_per_run(postgres.ADDRESS), postgres.postgres() as server:
+    with once_per_run(postgres.ADDRESS), postgres.postgres(fsync=False) as server:
         yield server
 
 

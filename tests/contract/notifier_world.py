@@ -327,8 +327,8 @@ async def new_world(folder: Path, server: PostgresServer | None) -> AsyncGenerat
 @asynccontextmanager
 async def _world(serving: str, owner: str, *, long_ago: str) -> AsyncGenerator[World]:
     async with (
-        open_database(serving, pool_size=5, busy_seconds=5) as database,
-        open_database(owner, pool_size=1, busy_seconds=5) as owned,
+        open_database(serving, pool_size=5, busy_seconds=20) as database,
+        open_database(owner, pool_size=1, busy_seconds=20) as owned,
     ):
 
         async def admin(statement: str) -> None:

@@ -214,7 +214,7 @@ async def open_world(request: pytest.FixtureRequest, folder: Path) -> AsyncGener
 
 
 def _opened(url: str) -> AbstractAsyncContextManager[Database]:
-    return open_database(url, pool_size=4, busy_seconds=5.0)
+    return open_database(url, pool_size=4, busy_seconds=20.0)
 
 
 async def _world(database: Database, owner: Database) -> World:

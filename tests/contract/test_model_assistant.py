@@ -190,7 +190,7 @@ async def test_a_model_that_does_not_answer_in_time_is_left(embedded: World) -> 
         took = time.monotonic() - began
 
     assert failed.value.reason is ModelFailure.TIMED_OUT
-    assert took < 3
+    assert took < BOUNDS.seconds
 
 
 async def test_nobody_at_the_address_is_unavailable(embedded: World) -> None:

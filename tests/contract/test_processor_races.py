@@ -103,7 +103,7 @@ async def test_no_transaction_is_open_while_the_assistant_works(world: World) ->
     await world.receive("oi")
 
     async def another_write() -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await world.receive("oi", contact="whatsapp:+5511999990002")
 
     await world.run_turns(Interrupted(another_write))

@@ -39,7 +39,7 @@ def output(monkeypatch: pytest.MonkeyPatch) -> Generator[io.StringIO]:
 @pytest.fixture
 async def door(tmp_path: Path, output: io.StringIO) -> AsyncIterator[Door]:
     del output  # a process configures its logs before it makes anything
-    async with open_door(tmp_path, publish_seconds=0.2) as door:
+    async with open_door(tmp_path, publish_seconds=1.0) as door:
         yield door
 
 

@@ -23,7 +23,7 @@ TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    async with open_door(tmp_path, publish_seconds=0.2, account_read_seconds=0.3) as door:
+    async with open_door(tmp_path, publish_seconds=1.0, account_read_seconds=1.0) as door:
         yield door
 
 
@@ -169,7 +169,7 @@ async def test_a_broker_that_hangs_is_503_inside_the_deadline(door: Door) -> Non
 
     reply = await door.twilio_posts("messages", door.message())
 
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 10, "so long a broker is waited for without a deadline"
     assert (reply.status, reply.body) == (503, "A dependency is away; send it again.\n")
     assert door.broker.records == []
 

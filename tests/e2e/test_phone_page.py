@@ -18,6 +18,8 @@ from tests.unit.simulator.world import (
     open_world,
 )
 
+pytestmark = pytest.mark.timeout(120)
+
 NARROW = ViewportSize(width=360, height=640)
 LONG_WORD = "https://padaria-aurora.example/" + "pao-de-queijo-" * 30
 

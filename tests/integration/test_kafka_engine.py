@@ -29,10 +29,12 @@ from common.testing.broker import (
 from tests.contract.killed_consumer import kill_one_that_took_a_record_of
 from tests.servers.kafka import KafkaCluster
 
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("quiet")]
 
 PARTITIONS = 4
 WITHIN = 40.0
+SHORT_LEASE_WITHIN = 20.0
+"""Before a lease that was left at its default is over."""
 
 
 def settings_for(cluster: KafkaCluster) -> BrokerSettings:
@@ -156,7 +158,7 @@ async def test_what_a_killed_process_held_comes_again_when_its_session_is_over(
 
         await kill_one_that_took_a_record_of(settings.url)
         async with running(engine_of(transport, handler, database)):
-            await eventually(lambda: handler.finished, within=WITHIN)
+            await eventually(lambda: handler.finished, within=SHORT_LEASE_WITHIN)
 
     assert handler.finished == [("+55111", "hello")]
 
@@ -208,7 +210,7 @@ async def test_publishing_to_a_broker_that_hangs_ends_at_its_deadline(
     (node,) = own_kafka.nodes
     async with open_transport(settings_for(own_kafka)) as transport:
         publisher = publisher_on(transport)
-        await publisher.publish(message("+55111", "before"))
+        await publisher.publish(message("+55111", "before"), deadline=WITHIN)
 
         node.hang()
         started = time.monotonic()
@@ -217,8 +219,8 @@ async def test_publishing_to_a_broker_that_hangs_ends_at_its_deadline(
         waited = time.monotonic() - started
         node.resume()
 
-        await publisher.publish(message("+55111", "after"), deadline=20.0)
-    assert waited < 2.0
+        await publisher.publish(message("+55111", "after"), deadline=WITHIN)
+    assert waited < 10.0, "without a deadline of its own it waits so long"
 
 
 async def test_what_waits_is_what_we_were_not_handed_yet(kafka_server: KafkaCluster) -> None:

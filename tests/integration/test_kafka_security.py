@@ -34,7 +34,7 @@ from tests.servers.kafka_secured import (
 )
 from tests.servers.processes import ending_on_sigterm
 
-pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("quiet")]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120), pytest.mark.usefixtures("quiet")]
 WITHIN = 40.0
 EVERY_TOPIC = (Operation.CREATE, Operation.DESCRIBE_CONFIGS, Operation.READ, Operation.WRITE)
 SIGNED_IN: dict[str, Any] = {"username": USER, "password": SecretStr(PASSWORD)}

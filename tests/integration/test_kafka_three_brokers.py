@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -120,14 +121,20 @@ async def test_a_topic_that_began_to_lose_records_is_refused_until_it_is_mended(
 ) -> None:
     name = f"{settings.url.rpartition('/')[2]}.messages.received"
     async with open_transport(settings, strict=True) as transport:
-        await transport.check()
+        await eventually(lambda: answers(transport), within=WITHIN)
     await alter(cluster, name, "3600000")
 
-    async with open_transport(settings, strict=True) as transport:
-        with pytest.raises(DependencyDown, match=r"retention.ms is 3600000, less than a day"):
-            await transport.check()
+    async with AsyncExitStack() as opened:
+
+        async def refused() -> Transport | None:
+            transport = await opened.enter_async_context(open_transport(settings, strict=True))
+            words = await complaint_of(transport)
+            return transport if "retention.ms is 3600000, less than a day" in words else None
+
+        one = await eventually(refused, within=WITHIN)
+        assert one is not None
         await alter(cluster, name, "604800000")
-        await eventually(lambda: answers(transport), within=WITHIN)
+        await eventually(lambda: answers(one), within=WITHIN)
 
 
 async def publish_rounds(publisher: Publisher, rounds: range) -> None:
@@ -185,11 +192,15 @@ async def alter(cluster: KafkaCluster, name: str, retention: str) -> None:
 
 
 async def answers(transport: Transport) -> bool:
+    return await complaint_of(transport) == ""
+
+
+async def complaint_of(transport: Transport) -> str:
     try:
         await transport.check()
-    except DependencyDown:
-        return False
-    return True
+    except DependencyDown as error:
+        return str(error)
+    return ""
 
 
 def publisher_on(transport: Transport) -> Publisher:

@@ -36,7 +36,7 @@ def main() -> int:
 
 def run(command: Sequence[str]) -> int:
     """Keep Postgres and Kafka up while `command` runs, or until Ctrl-C if there is none."""
-    with ending_on_sigterm(), postgres.postgres() as database, kafka.kafka() as broker:
+    with ending_on_sigterm(), postgres.postgres(fsync=False) as database, kafka.kafka() as broker:
         addresses = {postgres.ADDRESS: database.admin_url, kafka.ADDRESS: broker.bootstrap}
         for name, address in addresses.items():
             print(f"{name}={address}", flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.servers.kafka_jars import find_jars
-from tests.servers.kafka_node import JavaRuntime, KafkaNode
+from tests.servers.kafka_node import JavaRuntime, KafkaNode, start_all
 from tests.servers.processes import ServerMissingError, free_ports
 
 ADDRESS = "RECADO_TEST_KAFKA"
@@ -74,10 +74,7 @@ def local_kafka(
     with TemporaryDirectory(prefix="recado-kafka-", ignore_cleanup_errors=True) as folder:
         members = _formatted(runtime, Path(folder), nodes, host, doors or Doors())
         try:
-            for node in members:
-                node.launch()
-            for node in members:
-                node.wait_until_ready(brokers=nodes)
+            start_all(members, brokers=nodes)
             yield KafkaCluster(",".join(f"{host}:{node.port}" for node in members), members)
         finally:
             for node in members:

@@ -3,7 +3,7 @@
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +93,14 @@ class KafkaNode:
         if self._server is None:
             raise RuntimeError("this node was never started")
         return self._server
+
+
+def start_all(nodes: Sequence[KafkaNode], *, brokers: int) -> None:
+    """Start nodes of one cluster, which wait for each other; return once each knows `brokers`."""
+    for node in nodes:
+        node.launch()
+    for node in nodes:
+        node.wait_until_ready(brokers=brokers)
 
 
 def brokers_known_at(port: int, host: str = "127.0.0.1") -> int:

@@ -1,5 +1,6 @@
 """Databases with every table in them: migrated once a run, then copied, since migrating is slow."""
 
+import atexit
 import shutil
 from functools import cache
 from pathlib import Path
@@ -36,4 +37,6 @@ async def migrated_sqlite(file: Path) -> str:
 
 @cache
 def _folder() -> Path:
-    return Path(mkdtemp(prefix="recado-migrated-"))
+    folder = mkdtemp(prefix="recado-migrated-")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)

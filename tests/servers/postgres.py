@@ -67,23 +67,26 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres() -> Generator[PostgresServer]:
+def postgres(*, fsync: bool = True) -> Generator[PostgresServer]:
     """The cluster that the environment names, else one of our own for as long as this lasts."""
     if address := os.environ.get(ADDRESS):
         yield PostgresServer(address)
         return
-    with local_postgres() as server:
+    with local_postgres(fsync=fsync) as server:
         yield server
 
 
 @contextmanager
-def local_postgres(*, host: str = "127.0.0.1") -> Generator[PostgresServer]:
-    """A cluster of our own in any case; clients reach it at `host`, an address of this machine."""
+def local_postgres(*, host: str = "127.0.0.1", fsync: bool = True) -> Generator[PostgresServer]:
+    """A cluster of our own in any case; clients reach it at `host`, an address of this machine.
+
+    Without `fsync` it waits for no disk: then all survives its kill, and not the machine's.
+    """
     programs = find_programs()
     with TemporaryDirectory(prefix="recado-postgres-") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
-        node = PostgresNode(programs, Path(folder), host=host)
+        node = PostgresNode(programs, Path(folder), host=host, fsync=fsync)
         try:
             node.start()
             yield PostgresServer(node.admin_url, node)

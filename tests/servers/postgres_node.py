@@ -16,11 +16,12 @@ READY_SECONDS = 30
 class PostgresNode:
     """A server whose port and data stay the same over every stop, kill and start."""
 
-    def __init__(self, programs: Path, folder: Path, *, host: str) -> None:
+    def __init__(self, programs: Path, folder: Path, *, host: str, fsync: bool) -> None:
         """Prepare an empty cluster in `folder`, which the system's user must own."""
         self._programs = programs
         self._folder = folder
         self._host = host
+        self._fsync = "on" if fsync else "off"
         self._password = secrets.token_urlsafe()
         (self._port,) = free_ports(1)
         self._server: Server | None = None
@@ -34,7 +35,7 @@ class PostgresNode:
     def start(self) -> None:
         """Return once it serves; after a kill, once what the log holds was done again."""
         listening = {"port": self._port, "listen_addresses": self._host}
-        options = {**listening, "unix_socket_directories": ""}
+        options = {**listening, "unix_socket_directories": "", "fsync": self._fsync}
         self._server = Server(
             [
                 *(str(self._programs / "postgres"), "-D", str(self._data)),

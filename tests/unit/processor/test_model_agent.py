@@ -160,7 +160,7 @@ async def test_a_model_that_takes_too_long_is_left() -> None:
         raise AssertionError
 
     with pytest.raises(ModelFailedError) as failed:
-        await agent(FunctionModel(wait), bounds=replace(BOUNDS, seconds=0.05)).answer(
+        await agent(FunctionModel(wait), bounds=replace(BOUNDS, seconds=0.5)).answer(
             turn_context(), CHOICE
         )
 

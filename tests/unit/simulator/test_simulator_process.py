@@ -42,7 +42,7 @@ async def test_the_process_ends_with_0_while_a_phone_is_looking(tmp_path: Path) 
 
         process.send_signal(signal.SIGINT)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             assert await process.wait() == 0
 
 

@@ -80,7 +80,7 @@ async def test_silence_is_waited_for_as_long_as_the_fragment_says(business: Busi
     made = await attempts(f"{business.url}/hook#rc=1&rp=rt&rt=200")
 
     assert outcomes(made) == ["rt", "rt"]
-    assert 0.4 <= time.monotonic() - began < 3
+    assert 0.4 <= time.monotonic() - began < 14
 
 
 async def test_all_attempts_together_end_in_the_total_time(business: Business) -> None:
@@ -90,7 +90,7 @@ async def test_all_attempts_together_end_in_the_total_time(business: Business) -
     made = await attempts(f"{business.url}/hook#rc=5&rp=all&rt=15000&tt=300")
 
     assert outcomes(made) == ["rt"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 14
 
 
 async def test_a_pause_that_would_pass_the_total_time_is_not_begun(business: Business) -> None:

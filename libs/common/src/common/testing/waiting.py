@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], *, within: float = 5.0) -> T:
+async def eventually(condition: Callable[[], T | Awaitable[T]], *, within: float = 20.0) -> T:
     """Return the condition's first truthy value; fail after `within` seconds with its last one."""
     deadline = time.monotonic() + within
     while True:
