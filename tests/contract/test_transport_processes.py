@@ -3,12 +3,12 @@
 import asyncio
 import signal
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
-from aiokafka.partitioner import murmur2
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
@@ -130,7 +130,7 @@ class Consumers:
         if not self.settings.url.startswith("kafka:"):
             return contact
         key = message(contact).payload.key.encode()
-        return (murmur2(key) & 0x7FFFFFFF) % self.settings.partitions
+        return zlib.crc32(key) % self.settings.partitions
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
