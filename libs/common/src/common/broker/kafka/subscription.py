@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 _POLL_MILLISECONDS = 250
 _POLL_RECORDS = 100
-"""Few enough that they are still in the processor's cache when they are handled, and let go of."""
+"""Few enough that they are still in the CPU's cache when they are handled, and let go of."""
 _FETCH_SECONDS = 0.5
 _SILENCE_SECONDS = 3.0
 _COUNT_SECONDS = 2.0
