@@ -23,16 +23,10 @@ class TenantConnection(asyncpg.Connection):
 
     async def execute(self, query: str, *args: object, **options: float | None) -> str:
         """Run what needs no answer: of SQLAlchemy's statements those that begin and end."""
-        begins = query.startswith("BEGIN")
-        if begins and self.tenant is not None:
+        if self.tenant is not None and query.startswith("BEGIN"):
             # transaction-local, so that a pooled connection carries no tenant into the next one
             query += f"select set_config('app.tenant', '{self.tenant.to_uuid()}', true)"
-        try:
-            return await super().execute(query, *args, **options)  # pyright: ignore[reportUnknownMemberType] - asyncpg types no args
-        except BaseException:
-            if begins:  # nobody knows whether it did, and the pool would take it for idle
-                self.terminate()
-            raise
+        return await super().execute(query, *args, **options)  # pyright: ignore[reportUnknownMemberType] - asyncpg types no args
 
 
 def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngine:
