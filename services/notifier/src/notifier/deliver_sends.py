@@ -75,7 +75,7 @@ class DeliverSends:
                 limit = self._settings.recipients_at_once - len(calls.in_air)
                 may_end = not calls.in_air
                 found = await self._look(run, limit, may_end=may_end) if limit else Round()
-                if job.outcome is not None:
+                if job.outcome is not None:  # nothing to do: the look itself ended the job
                     return
                 for part in found.claimed:  # before anything that may fail: they are claimed
                     calls.start(self._deliver(run, part))

@@ -77,7 +77,7 @@ class Outbox:
         self._append = insert(table)
         self._pending = (
             select(table)
-            .where(own, table.c.key_id == bindparam("of"))
+            .where(own, table.c.key_id == bindparam("key"))
             .order_by(table.c.seq)
             .limit(bindparam("limit"))
         )
@@ -103,7 +103,7 @@ class Outbox:
 
     def pending(self, tx: Transaction, key: str, limit: int) -> list[OutboxRow]:
         """Return the first `limit` records of a `publish_key`, in sequence."""
-        named = {"tenant": tx.tenant, "of": parse_id(key), "limit": limit}
+        named = {"tenant": tx.tenant, "key": parse_id(key), "limit": limit}
         rows = tx.execute(self._pending, named)
         return [
             OutboxRow(row.seq, Record(row.topic, row.key, row.headers, row.value)) for row in rows

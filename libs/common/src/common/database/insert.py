@@ -15,6 +15,6 @@ def insert_once(tx: Transaction, table: FromClause, values: dict[str, Any]) -> b
 
 
 @cache
-def _insert(table: FromClause, name: str) -> Insert:
-    dialect = postgresql if name == "postgresql" else sqlite
-    return dialect.insert(cast("Table[Any]", table)).on_conflict_do_nothing()
+def _insert(table: FromClause, dialect: str) -> Insert:
+    spoken = postgresql if dialect == "postgresql" else sqlite
+    return spoken.insert(cast("Table[Any]", table)).on_conflict_do_nothing()

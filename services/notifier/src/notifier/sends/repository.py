@@ -35,8 +35,8 @@ _COLUMNS: Final = [
 ]
 
 _OWN = _PARTS.c.tenant_id == bindparam("tenant")
-_OF_SENDER = (_OWN, _PARTS.c.sender == bindparam("by"))
-_TO_RECIPIENT = (*_OF_SENDER, _PARTS.c.recipient == bindparam("to"))
+_OF_SENDER = (_OWN, _PARTS.c.sender == bindparam("sender"))
+_TO_RECIPIENT = (*_OF_SENDER, _PARTS.c.recipient == bindparam("recipient"))
 
 # literal, because a planner takes a partial index only for what it can read in the statement
 _IS_OPEN = _PARTS.c.state.in_(bindparam("open", OPEN, expanding=True, literal_execute=True))
@@ -64,7 +64,8 @@ _SELECT = (
 )
 _FIND = _SELECT.where(_PARTS.c.id == bindparam("part"))
 _FIND_BY_PROVIDER_ID = _SELECT.where(
-    _PARTS.c.account == bindparam("of"), _PARTS.c.provider_message_id == bindparam("provided")
+    _PARTS.c.account == bindparam("account"),
+    _PARTS.c.provider_message_id == bindparam("provider_message_id"),
 )
 
 # One pass over the index of what is open: asking of each part whether an earlier one stands before
@@ -109,8 +110,8 @@ _HELD_BACK = select(func.max(_PARTS.c.not_before)).where(
 )
 _BOUND = select(_PARTS.c.provider_message_id).where(
     _OWN,
-    _PARTS.c.account == bindparam("of"),
-    _PARTS.c.provider_message_id.in_(bindparam("provided", expanding=True)),
+    _PARTS.c.account == bindparam("account"),
+    _PARTS.c.provider_message_id.in_(bindparam("provider_message_id", expanding=True)),
 )
 
 
@@ -147,7 +148,7 @@ def heads(tx: Transaction, sender: str, *, token: int, limit: int) -> list[Part]
     In the order of their time to be tried, so that what is due comes first.
     """
     now = {"tenant": tx.tenant, "now": tx.now, "holder": token}
-    ids = list(tx.execute(_FIRST, {**now, "by": sender, "limit": limit}).scalars())
+    ids = list(tx.execute(_FIRST, {**now, "sender": sender, "limit": limit}).scalars())
     return _parts(tx, _HEADS, {**now, "ids": ids}) if ids else []
 
 
@@ -160,7 +161,7 @@ def find_part_by_provider_id(
     tx: Transaction, account: Ulid, provider_message_id: str, *, lock: bool = False
 ) -> Part | None:
     """Find a part by the provider's id of it."""
-    named = {"of": account, "provided": provider_message_id}
+    named = {"account": account, "provider_message_id": provider_message_id}
     return _one(tx, _FIND_BY_PROVIDER_ID, named, lock=lock)
 
 
@@ -181,30 +182,30 @@ def texts_maybe_sent(tx: Transaction, part: Part) -> list[str]:
 
 def claims_since(tx: Transaction, sender: str, since: datetime) -> list[datetime]:
     """Return when parts of this sender were claimed."""
-    named = {"tenant": tx.tenant, "by": sender, "since": since}
+    named = {"tenant": tx.tenant, "sender": sender, "since": since}
     return list(tx.execute(_CLAIMS, named).scalars())
 
 
 def held_back_until(tx: Transaction, sender: str, codes: Collection[int]) -> datetime | None:
     """Return until when parts wait that the provider refused with one of `codes`."""
-    named = {"tenant": tx.tenant, "by": sender, "codes": codes}
+    named = {"tenant": tx.tenant, "sender": sender, "codes": codes}
     return tx.execute(_HELD_BACK, named).scalar()
 
 
 def bound_ids(tx: Transaction, account: Ulid, provider_ids: Collection[str]) -> set[str]:
     """Return those of the provider's ids that parts of ours are known by."""
-    named = {"tenant": tx.tenant, "of": account, "provided": provider_ids}
+    named = {"tenant": tx.tenant, "account": account, "provider_message_id": provider_ids}
     return set(tx.execute(_BOUND, named).scalars())
 
 
 def _next_place(tx: Transaction, sender: str, recipient: str) -> int:
-    line = {"tenant": tx.tenant, "by": sender, "to": recipient}
+    line = {"tenant": tx.tenant, "sender": sender, "recipient": recipient}
     found = tx.execute(_LAST_PLACE, line).scalar()
     return 0 if found is None else found + 1
 
 
 def _line(tx: Transaction, part: Part) -> dict[str, Any]:
-    return {"tenant": tx.tenant, "by": part.sender, "to": part.recipient}
+    return {"tenant": tx.tenant, "sender": part.sender, "recipient": part.recipient}
 
 
 def _one(tx: Transaction, query: Select[Any], named: dict[str, Any], *, lock: bool) -> Part | None:

@@ -14,7 +14,7 @@ _OF_CONVERSATION = (_OWN, MESSAGES.c.conversation_id == bindparam("conversation"
 _RECEIVED = select(MESSAGES.c.id).where(
     _OWN,
     MESSAGES.c.account_id == bindparam("account"),
-    MESSAGES.c.provider_message_id == bindparam("provided"),
+    MESSAGES.c.provider_message_id == bindparam("provider_message_id"),
     MESSAGES.c.direction == INBOUND,
 )
 _ADD = insert(MESSAGES)
@@ -42,7 +42,7 @@ _CORRECT = update(MESSAGES).where(
 
 def is_stored(tx: Transaction, *, account: Ulid, provider_message_id: str) -> bool:
     """Tell whether an earlier delivery stored this inbound message."""
-    named = {"tenant": tx.tenant, "account": account, "provided": provider_message_id}
+    named = {"tenant": tx.tenant, "account": account, "provider_message_id": provider_message_id}
     return tx.execute(_RECEIVED, named).one_or_none() is not None
 
 

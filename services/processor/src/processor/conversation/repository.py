@@ -14,7 +14,7 @@ _OWN = CONVERSATIONS.c.tenant_id == bindparam("tenant")
 _OF_CONTACT = (
     _OWN,
     CONVERSATIONS.c.contact_id == bindparam("contact"),
-    CONVERSATIONS.c.sender == bindparam("by"),
+    CONVERSATIONS.c.sender == bindparam("sender"),
 )
 
 _LOCK = (
@@ -65,7 +65,7 @@ def lock(tx: Transaction, conversation: Ulid) -> Conversation | None:
 
 def lock_open(tx: Transaction, *, contact: Ulid, sender: str) -> Conversation | None:
     """Return the open conversation of a contact with a sender, and hold its row."""
-    return _one(tx, _LOCK_OPEN, contact=contact, by=sender)
+    return _one(tx, _LOCK_OPEN, contact=contact, sender=sender)
 
 
 def add(
@@ -129,7 +129,7 @@ def end_turn(tx: Transaction, conversation: Ulid) -> None:
 
 
 def _latest(tx: Transaction, contact: Ulid, sender: str) -> Ulid | None:
-    named = {"tenant": tx.tenant, "contact": contact, "by": sender}
+    named = {"tenant": tx.tenant, "contact": contact, "sender": sender}
     return tx.execute(_LATEST, named).scalar_one_or_none()
 
 

@@ -19,8 +19,8 @@ _FIND = (
     select(CONTACTS)
     .where(
         CONTACTS.c.tenant_id == bindparam("tenant"),
-        CONTACTS.c.channel == bindparam("by"),
-        CONTACTS.c.address == bindparam("at"),
+        CONTACTS.c.channel == bindparam("channel"),
+        CONTACTS.c.address == bindparam("address"),
     )
     .with_for_update()
 )
@@ -74,9 +74,9 @@ def record_inbound(
 
 
 @cache
-def _note_inbound(name: str, *, decides: bool) -> Executable:
+def _note_inbound(dialect: str, *, decides: bool) -> Executable:
     table = CONTACT_PERMISSIONS
-    insert = (postgresql if name == "postgresql" else sqlite).insert(table)
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     told, known = insert.excluded, table.c
     newer = or_(known.last_inbound_at.is_(None), known.last_inbound_at < told.last_inbound_at)
     changes: dict[str, Any] = {
@@ -90,7 +90,7 @@ def _note_inbound(name: str, *, decides: bool) -> Executable:
 
 
 def _find_contact(tx: Transaction, channel: Channel, address: str) -> Contact | None:
-    named = {"tenant": tx.tenant, "by": channel, "at": address}
+    named = {"tenant": tx.tenant, "channel": channel, "address": address}
     row = tx.execute(_FIND, named).mappings().one_or_none()
     return None if row is None else Contact(**row)
 
