@@ -161,8 +161,7 @@ def signed_request(at: Whereabouts) -> str:
     """One WhatsApp message as Twilio posts it, each with an id of its own."""
     form = _form(at)
     path = f"/webhooks/twilio/{sample.ACCOUNT}/messages"
-    fields = [(name.encode(), value.encode()) for name, value in form.items()]
-    signature = sign((at.url + path).encode(), fields, at.secrets.auth_token.encode())
+    signature = sign((at.url + path).encode(), [*form.items()], at.secrets.auth_token.encode())
     body = urlencode(form)
     headers = {
         "Host": at.url.removeprefix("http://"),

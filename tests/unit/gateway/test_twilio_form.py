@@ -9,11 +9,11 @@ from common.events import Channel, DeliveryReported, MediaReference, MessageRece
 from common.ids import new_id
 from gateway.twilio_form import (
     MalformedFormError,
-    decode,
     delivery_reported,
     id_in_query,
     message_received,
     parse,
+    without_nul,
 )
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -45,36 +45,37 @@ def test_a_form_is_read_as_it_was_written(pairs: list[tuple[str, str]]) -> None:
 
     form = parse(urlencode(written).encode())
 
-    assert [(name.decode(), value.decode()) for name, value in form] == written
-    assert decode(form) == dict(written)
+    assert form == written
+    assert without_nul(form) == dict(written)
 
 
 @pytest.mark.parametrize(
     ("body", "form"),
     [
         (b"", []),
-        (b"a", [(b"a", b"")]),
-        (b"a=&b=+x+&&=y", [(b"a", b""), (b"b", b" x "), (b"", b"y")]),
-        (b"a=b=c%3D%26", [(b"a", b"b=c=&")]),
-        (b"a=1&a=2", [(b"a", b"1"), (b"a", b"2")]),
-        (b"%61=%2b", [(b"a", b"+")]),
-        (rb"\x61=\%41%5Cx41\n", [(rb"\x61", rb"\A\x41\n")]),
+        (b"a", [("a", "")]),
+        (b"a=&b=+x+&&=y", [("a", ""), ("b", " x "), ("", "y")]),
+        (b"a=b=c%3D%26", [("a", "b=c=&")]),
+        (b"a=1&a=2", [("a", "1"), ("a", "2")]),
+        (b"%61=%2b", [("a", "+")]),
+        (rb"\x61=\%41%5Cx41\n", [(r"\x61", r"\A\x41\n")]),
+        ("a=é%C3%A9".encode(), [("a", "éé")]),
     ],
 )
 def test_blanks_repeats_and_escapes_are_kept(body: bytes, form: object) -> None:
     assert parse(body) == form
 
 
-@pytest.mark.parametrize("body", [b"Body=100%", b"Body=%4", b"Body=%zz", b"%u0041=x"])
-def test_a_broken_escape_is_refused(body: bytes) -> None:
-    with pytest.raises(MalformedFormError, match="broken percent escape"):
-        parse(body)
-
-
-@pytest.mark.parametrize("body", [b"Body=%FF", b"Body=%ED%A0%80", b"%C3=x", b"Body=\xff"])
-def test_what_is_no_utf_8_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"Body=100%", b"Body=%4", b"Body=%zz", b"%u0041=x"),
+        *(b"Body=%FF", b"Body=%ED%A0%80", b"%C3=x", b"Body=\xff"),
+    ],
+)
+def test_a_broken_escape_and_what_is_no_utf_8_are_refused(body: bytes) -> None:
     with pytest.raises(MalformedFormError, match="not UTF-8"):
-        decode(parse(body))
+        parse(body)
 
 
 def test_a_form_of_too_many_fields_is_refused() -> None:
@@ -167,7 +168,7 @@ def test_a_message_without_text_is_taken() -> None:
 
 
 def test_a_nul_is_left_out() -> None:
-    fields = decode(parse(urlencode(INBOUND | {"Body": "a\0b", "X": "\0"}).encode()))
+    fields = without_nul(parse(urlencode(INBOUND | {"Body": "a\0b", "X": "\0"}).encode()))
 
     message = message_received(fields, account=ACCOUNT, at=NOON)
 
@@ -232,12 +233,12 @@ def test_our_ids_come_back_in_the_query() -> None:
     part, correlation = new_id(), new_id()
     query = f"part={part}&correlation={str(correlation).lower()}".encode()
 
-    assert id_in_query(query, b"part") == part
-    assert id_in_query(query, b"correlation") == correlation
+    assert id_in_query(query, "part") == part
+    assert id_in_query(query, "correlation") == correlation
 
 
 @pytest.mark.parametrize(
     "query", [b"", b"part=", b"part=x", b"part=%FF", b"part=%zz", b"other=1", b"part=" + b"Z" * 26]
 )
 def test_an_id_that_does_not_parse_is_none(query: bytes) -> None:
-    assert id_in_query(query, b"part") is None
+    assert id_in_query(query, "part") is None

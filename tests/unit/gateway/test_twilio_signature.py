@@ -1,6 +1,3 @@
-from base64 import b64encode
-from hashlib import sha1
-from hmac import digest
 from urllib.parse import urlencode
 
 import pytest
@@ -198,15 +195,8 @@ def test_what_is_no_signature_does_not_fit(signature: str) -> None:
     assert not ours(PUBLISHED_URL, list(PUBLISHED_FORM.items()), signature)
 
 
-def test_bytes_that_are_no_utf_8_are_judged_as_they_came() -> None:
-    signature = b64encode(digest(TOKEN.encode(), b"https://h/xBody\xff", sha1))
-    form = parse(b"Body=%FF")
-
-    assert is_signed(signature, urls=[b"https://h/x"], form=form, secrets=[TOKEN.encode()])
-
-
 def test_an_empty_secret_verifies_nothing() -> None:
-    form = [(b"Body", b"forged")]
+    form = [("Body", "forged")]
     forged = sign(b"https://here/", form, b"")
 
     assert not is_signed(forged, urls=[b"https://here/"], form=form, secrets=[b""])

@@ -1,15 +1,15 @@
 """`X-Twilio-Signature`: whether Twilio signed this form for this URL.
 
 The rule is Twilio's (twilio.com/docs/usage/webhooks/webhooks-security): HMAC-SHA1, under the Auth
-Token, of the URL as configured and then each name and value of the form, sorted. All of it is bytes
-here, so that a form is judged as it came; UTF-8 sorts as its characters do.
+Token, of the URL as configured and then each name and value of the form, sorted: as UTF-8, which
+sorts as its characters do.
 """
 
 import hmac
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 
-Form = Sequence[tuple[bytes, bytes]]
+Form = Sequence[tuple[str, str]]
 
 _DEFAULT_PORTS = {b"https": b":443", b"http": b":80"}
 
@@ -43,7 +43,7 @@ def _sign(signed: bytes, secret: bytes) -> bytes:
 
 def _signed_form(form: Form) -> bytes:
     # a set: where a name comes more than once, Twilio's libraries sign each of its values once
-    return b"".join([name + value for name, value in sorted(set(form))])
+    return "".join([name + value for name, value in sorted(set(form))]).encode()
 
 
 def _other_ports(urls: Iterable[bytes]) -> Iterator[bytes]:

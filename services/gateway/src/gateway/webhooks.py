@@ -106,7 +106,7 @@ class Webhooks:
         form = twilio_form.parse(body)
         account = await self._signer(head, form)
         seen.tenant = account.tenant
-        event = _translate(head, account, twilio_form.decode(form), seen)
+        event = _translate(head, account, twilio_form.without_nul(form), seen)
         await self._publisher.publish(event, deadline=limits.publish_seconds)
 
     async def _signer(self, head: Head, form: Form) -> ChannelAccount:
@@ -123,7 +123,7 @@ class Webhooks:
             if not is_signed(head.signature, urls=urls, form=form, secrets=secrets):
                 expected = ", ".join(url.decode("ascii", "replace") for url in urls)
                 refused = {"reason": "wrong signature", "expected_url": expected}
-            elif dict(form).get(b"AccountSid", b"") not in (b"", account.account_sid.encode()):
+            elif dict(form).get("AccountSid", "") not in ("", account.account_sid):
                 refused = {"reason": "another account's form"}
             else:
                 return account
@@ -152,10 +152,10 @@ def _translate(head: Head, account: ChannelAccount, fields: Fields, seen: _Seen)
         payload = twilio_form.message_received(fields, account=account.id, at=now)
         natural_key = (payload.provider_message_id,)
     else:
-        part = twilio_form.id_in_query(head.query, b"part")
+        part = twilio_form.id_in_query(head.query, "part")
         payload = twilio_form.delivery_reported(fields, account=account.id, part=part, at=now)
         natural_key = (payload.provider_message_id, payload.status, str(payload.error_code or ""))
-        seen.correlation = twilio_form.id_in_query(head.query, b"correlation") or seen.correlation
+        seen.correlation = twilio_form.id_in_query(head.query, "correlation") or seen.correlation
     return Event(
         id=derived_id(topic_of(payload).name, str(account.id), *natural_key),
         source="gateway",
