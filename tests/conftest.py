@@ -99,7 +99,7 @@ def kafka_server() -> Iterator[KafkaCluster]:
 @pytest.fixture
 def own_kafka() -> Iterator[KafkaCluster]:
     """A node of the test's own, to stop, kill or hang."""
-    with ending_on_sigterm(), kafka.local_kafka() as cluster:
+    with ending_on_sigterm(), kafka.local_kafka(mortal=True) as cluster:
         yield cluster
 
 

@@ -123,7 +123,7 @@ class Services:
 
 @contextmanager
 def servers() -> Generator[Servers]:
-    with local_kafka() as cluster, local_postgres() as postgres:
+    with local_kafka(mortal=True) as cluster, local_postgres() as postgres:
         # migrating is not for two threads at once; what the worlds get are copies
         asyncio.run(_migrate_once(postgres))
         if postgres.node is None:
@@ -135,8 +135,8 @@ def servers() -> Generator[Servers]:
 def services(running: Servers, folder: Path, plan: Plan) -> Generator[Services]:
     """Open a world in an empty folder; nothing of it is left at the end."""
     database = asyncio.run(migrated_postgres(running.postgres))
-    own = local_kafka(nodes=3) if plan.fault in OF_THREE_BROKERS else nullcontext(running.kafka)
-    with own as cluster:
+    three = local_kafka(nodes=3, mortal=True)
+    with three if plan.fault in OF_THREE_BROKERS else nullcontext(running.kafka) as cluster:
         with ExitStack() as exits:
             world = Services(replace(running, kafka=cluster), database, folder, exits)
             yield world

@@ -37,7 +37,7 @@ WITHIN = 90.0
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KafkaCluster]:
     """Each test gives back the nodes that it took away."""
-    with ending_on_sigterm(), local_kafka(nodes=3) as cluster:
+    with ending_on_sigterm(), local_kafka(nodes=3, mortal=True) as cluster:
         yield cluster
 
 

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
 
@@ -66,6 +66,53 @@ async def test_a_key_s_partition_is_what_librdkafka_s_tools_compute_too(
         partitions = await partitions_of_keys(transport, len(records))
 
     assert partitions == {one.key: crc32(one.key.encode()) % PARTITIONS for one in records}
+
+
+async def test_partitions_that_somebody_added_are_used_after_a_check_and_told(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings, more = settings_for(kafka_server), 2 * PARTITIONS
+    records = [replace(FINE, key=f"contact {number}") for number in range(20)]
+    async with open_transport(settings) as transport:
+        await transport.publish(FINE)
+        await add_partitions(kafka_server, received(settings), more)
+
+        with structlog.testing.capture_logs() as logs:
+            await transport.check()
+            await transport.check()
+        for record in records:
+            await transport.publish(record)
+        partitions = await partitions_of_keys(transport, 1 + len(records))
+
+    told = [entry for entry in logs if entry["event"] == "topic keeps its partitions"]
+    assert [(entry["topic"], entry["partitions"]) for entry in told] == [(received(settings), more)]
+    assert partitions == {
+        FINE.key: crc32(FINE.key.encode()) % PARTITIONS,
+        **{one.key: crc32(one.key.encode()) % more for one in records},
+    }
+
+
+async def test_a_topic_made_anew_with_fewer_partitions_is_away_and_then_used_as_it_is(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server)
+    of_the_last = next(
+        replace(FINE, key=key)
+        for key in map(str, range(100))
+        if crc32(key.encode()) % PARTITIONS == PARTITIONS - 1
+    )
+    async with open_transport(settings) as transport:
+        await transport.publish(FINE)
+        await delete_topic(kafka_server, received(settings))
+        await create_topic(kafka_server, received(settings))
+
+        with pytest.raises(DependencyDown):
+            await transport.publish(of_the_last)
+        await transport.check()
+        await transport.publish(of_the_last)
+        partitions = await partitions_of_keys(transport, 1)
+
+    assert partitions == {of_the_last.key: 0}
 
 
 async def test_more_copies_than_brokers_is_told_in_a_sentence(
@@ -177,6 +224,22 @@ async def administering(cluster: KafkaCluster) -> AsyncGenerator[AIOKafkaAdminCl
 async def create_topic(cluster: KafkaCluster, name: str, **configuration: str) -> None:
     async with administering(cluster) as admin:
         await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configuration)])
+
+
+async def add_partitions(cluster: KafkaCluster, name: str, count: int) -> None:
+    async with administering(cluster) as admin:
+        await admin.create_partitions({name: NewPartitions(count)})
+    await eventually(lambda: has_partitions(cluster, name, count))
+
+
+async def delete_topic(cluster: KafkaCluster, name: str) -> None:
+    async with administering(cluster) as admin:
+        await admin.delete_topics([name])
+    await eventually(lambda: has_partitions(cluster, name, 0))
+
+
+async def has_partitions(cluster: KafkaCluster, name: str, count: int) -> bool:
+    return await partitions_of(cluster, name) == count
 
 
 async def set_limit(cluster: KafkaCluster, name: str, limit: str) -> None:

@@ -18,7 +18,8 @@ ADDRESS = "RECADO_TEST_KAFKA"
 MEBIBYTE = 1 << 20
 
 # Seconds instead of the tens of seconds that production allows a node to be silent; a node that was
-# killed is let in again only when its former self has timed out.
+# killed is let in again only when its former self has timed out. On a machine under load a node may
+# be silent for so long without any fault.
 QUICK_FAILURE_DETECTION = {
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 500,
@@ -64,15 +65,19 @@ def kafka() -> Generator[KafkaCluster]:
 
 @contextmanager
 def local_kafka(
-    *, nodes: int = 1, host: str = "127.0.0.1", doors: Doors | None = None
+    *,
+    nodes: int = 1,
+    host: str = "127.0.0.1",
+    doors: Doors | None = None,
+    mortal: bool = False,
 ) -> Generator[KafkaCluster]:
-    """A cluster of our own in any case, whose nodes a test may stop, kill and hang.
+    """A cluster of our own in any case; clients reach it at `host`, an address of this machine.
 
-    Clients reach it at `host`, an address of this machine.
+    A test that stops, kills or hangs nodes asks for `mortal` ones: their silence is noticed soon.
     """
     runtime = JavaRuntime(find_java(), find_jars())
     with TemporaryDirectory(prefix="recado-kafka-", ignore_cleanup_errors=True) as folder:
-        members = _formatted(runtime, Path(folder), nodes, host, doors or Doors())
+        members = _formatted(runtime, Path(folder), nodes, host, doors or Doors(), mortal=mortal)
         try:
             start_all(members, brokers=nodes)
             yield KafkaCluster(",".join(f"{host}:{node.port}" for node in members), members)
@@ -93,7 +98,7 @@ def find_java() -> str:
 
 
 def _formatted(
-    runtime: JavaRuntime, folder: Path, count: int, host: str, doors: Doors
+    runtime: JavaRuntime, folder: Path, count: int, host: str, doors: Doors, *, mortal: bool
 ) -> list[KafkaNode]:
     ports = free_ports(2 * count)
     client_ports, controller_ports = ports[:count], ports[count:]
@@ -106,6 +111,7 @@ def _formatted(
             f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{doors.protocols()}"
         ),
         **doors.properties,
+        **(QUICK_FAILURE_DETECTION if mortal else {}),
     }
     cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     members: list[KafkaNode] = []
@@ -152,5 +158,4 @@ def _cluster_properties(nodes: int) -> dict[str, object]:
         "log.cleaner.dedupe.buffer.size": 8 * MEBIBYTE,
         "log.segment.bytes": 64 * MEBIBYTE,
         "controlled.shutdown.enable": str(nodes > 1).lower(),
-        **QUICK_FAILURE_DETECTION,
     }

@@ -21,11 +21,15 @@ class JavaRuntime:
     jars: Path
     heap: str = "384m"
 
-    def command(self, main_class: str, *arguments: str) -> list[str]:
-        """Serial collector and first compiler only: quick starts on few cores, for short lives."""
+    def command(self, folder: Path, main_class: str, *arguments: str) -> list[str]:
+        """Serial collector and first compiler only: quick starts on few cores, for short lives.
+
+        Libraries that Kafka unpacks go to `folder`: whoever is killed leaves them behind.
+        """
         return [
             *(self.java, f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-            *("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{self.jars}/*"),
+            *("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", f"-Djava.io.tmpdir={folder}"),
+            *("-cp", f"{self.jars}/*"),
             *(main_class, *arguments),
         ]
 
@@ -47,11 +51,11 @@ class KafkaNode:
         lines = [f"{name}={value}\n" for name, value in {**properties, **own}.items()]
         self._configuration.write_text("".join(lines))
         arguments = ["format", "-t", cluster_id, "-c", str(self._configuration), *users]
-        run(self._runtime.command("kafka.tools.StorageTool", *arguments))
+        run(self._runtime.command(self._folder, "kafka.tools.StorageTool", *arguments))
 
     def launch(self) -> None:
         """Start the process without waiting: nodes of one cluster wait for each other."""
-        command = self._runtime.command("kafka.Kafka", str(self._configuration))
+        command = self._runtime.command(self._folder, "kafka.Kafka", str(self._configuration))
         self._server = Server(command, log=self._folder / "kafka.log")
 
     def wait_until_ready(self, *, brokers: int = 1) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.cluster import ClusterMetadata
 
 from common.broker.kafka import producer, transport
 from common.broker.kafka.address import Address, parse_address
@@ -27,7 +28,7 @@ class SlowCluster:
         self.begun: list[str] = []
         self.sent: list[str] = []
         self.stopped = 0
-        self.client = SimpleNamespace(force_metadata_update=self.answer)
+        self.client = SimpleNamespace(force_metadata_update=self.answer, cluster=ClusterMetadata())
 
     async def ensure_topics(
         self, _address: Address, names: Sequence[str], plan: TopicPlan

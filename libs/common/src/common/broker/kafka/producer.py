@@ -5,6 +5,7 @@
 
 import asyncio
 import zlib
+from collections.abc import Iterable, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -41,37 +42,41 @@ class RecordProducer:
         self._connection = MadeOnce(self._connect)
         self._discarding: set[asyncio.Task[None]] = set()
 
-    async def send(self, topic: KafkaTopic, record: Record) -> None:
+    async def send(self, topic: str, record: Record) -> None:
         """Return once all replicas in sync have it. See `Transport.publish`.
 
         While no broker serves the partition this waits as long as its caller does, since an
         idempotent producer never gives a record up, and delivers it later.
         """
-        producer, key = await self._connection.get(), record.key.encode()
+        producer = await self._connection.get()
         try:
             await producer.send_and_wait(
-                topic.name,
-                record.value,
-                key=key,
-                partition=_partition_of(key, topic.partitions),
-                headers=list(record.headers),
+                topic, record.value, key=record.key.encode(), headers=list(record.headers)
             )
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             self._replace(producer)
-            raise PermanentError(
-                f"{topic.name} takes no record of {len(record.value)} bytes"
-            ) from error
+            raise PermanentError(f"{topic} takes no record of {len(record.value)} bytes") from error
         except KafkaError as error:
             if not error.retriable:
                 # it would fail every later record of the partition with OutOfOrderSequenceNumber
                 self._replace(producer)
             raise await away(error, self._address, deed="written") from error
 
-    async def check(self) -> None:
-        """Raise `DependencyDown` unless a broker answers now."""
+    async def check(self, topics: Iterable[KafkaTopic]) -> list[str]:
+        """Learn of the topics anew; name those whose number of partitions is another by now.
+
+        Raises `DependencyDown` unless a broker answers.
+        """
         producer = await self._connection.get()
         if not await producer.client.force_metadata_update():
             raise await away(KafkaConnectionError(), self._address)
+        # of a topic to which nothing was written yet the client may know nothing
+        known = producer.client.cluster.partitions_for_topic
+        return [
+            topic.name
+            for topic in topics
+            if (partitions := known(topic.name)) and len(partitions) != topic.partitions
+        ]
 
     async def close(self) -> None:
         """Wait a few seconds for what is on its way, then drop it."""
@@ -89,6 +94,7 @@ class RecordProducer:
             linger_ms=0,
             max_batch_size=_BATCH_BYTES,
             compression_type="lz4",
+            partitioner=_partition_of,  # pyright: ignore[reportArgumentType] - any callable is taken
             request_timeout_ms=_REQUEST_MILLISECONDS,
         )
         try:
@@ -109,9 +115,14 @@ class RecordProducer:
         stopping.add_done_callback(self._discarding.discard)
 
 
-def _partition_of(key: bytes, partitions: int) -> int:
-    """Spread keys by CRC-32, as librdkafka does: the client's own murmur2 is a loop in Python."""
-    return zlib.crc32(key) % partitions
+def _partition_of(key: bytes, partitions: Sequence[int], available: Sequence[int]) -> int:
+    """Spread keys by CRC-32, as librdkafka does: the client's own murmur2 is a loop in Python.
+
+    Over the partitions that the client knows of now, those without a leader included: a number read
+    once would outlast its truth.
+    """
+    del available
+    return zlib.crc32(key) % len(partitions)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -42,7 +42,7 @@ _CHECK_SECONDS = 2.0
 
 
 class KafkaTransport:
-    """See `Transport`. Order per key rests on the number of partitions, which is never changed."""
+    """See `Transport`. Order per key rests on the number of partitions, which we never change."""
 
     def __init__(
         self,
@@ -66,13 +66,22 @@ class KafkaTransport:
         topic = (await self._topics.get())[self._name(record.topic)]
         if topic.largest_record < LARGEST_RECORD:
             refuse_oversized(record, topic.largest_record)
-        await self._producer.send(topic, record)
+        await self._producer.send(topic.name, record)
 
     async def check(self) -> None:
-        """See `Transport.check`: whether a broker answers, and our topics stand."""
+        """See `Transport.check`: whether a broker answers, and our topics stand.
+
+        Where somebody changed the partitions of a topic, all are read and judged again, and we go
+        on: the order of its keys broke with that change, and no refusal of ours would mend it. That
+        all processes soon spread keys alike is what can be had, and this call sees to it.
+        """
         async with classified(self._address), asyncio.timeout(_CHECK_SECONDS):
-            await self._topics.get()
-            await self._producer.check()
+            topics = await self._topics.get()
+            changed = await self._producer.check(topics.values())
+            if changed:
+                log.warning("partitions of topics were changed", topics=changed)
+                self._topics.forget(topics)
+                await self._topics.get()
 
     async def close(self) -> None:
         """Close the producer; subscriptions were left before."""
