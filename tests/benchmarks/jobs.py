@@ -8,7 +8,7 @@ from tests.benchmarks import jobs_claims as claims
 from tests.benchmarks import jobs_rates as rates
 from tests.benchmarks.figures import Figure, bars, keep, reported
 from tests.benchmarks.jobs_rates import Rates
-from tests.contract.jobs.foreign_claims import SLOTS, foreign_claims
+from tests.contract.jobs.foreign_claims import SLOTS, WAITING, foreign_claims
 from tests.contract.jobs.table import JobsTable, postgres_table, sqlite_table
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer
@@ -106,6 +106,6 @@ def _explanation(timed: int) -> str:
         "that one can be done and run again. `idle_percent_…` is a "
         "process of four kinds with nothing to do; its goal is to stay below. `job_late_…` is from "
         f"due to taken, of {timed:,} jobs that fell due 10 ms apart, by two processes that did not "
-        "schedule them. Foreign claims: {WAITING:,} jobs of one tenant wait, processes have "
+        f"schedule them. Foreign claims: {WAITING:,} jobs of one tenant wait, processes have "
         f"{SLOTS} slots each; at most 3 for each process is the promise."
     )

@@ -22,7 +22,7 @@ from tests.contract.jobs.worker import LET_WORK, WORKED, worker
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import Server, run
 
-JOBS, AT_ONCE, IDLE_SECONDS, TIMED = 3_000, 16, 20, 1_000
+JOBS, AT_ONCE, IDLE_SECONDS, TIMED = 3_000, 16, 60, 1_000
 PATIENCE = 120.0  # seconds
 _WORKED = "select count(*) from worked"
 _TIMED = f"""

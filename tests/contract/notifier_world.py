@@ -167,7 +167,7 @@ class Process:
         )
 
     async def claim(self, kind: str) -> Job | None:
-        return next(iter(await self.jobs.claim(kind, 1)), None)
+        return next(iter(await self.jobs.claim({kind: 1})), None)
 
     async def run_one(self, kind: str) -> None:
         """Run the next job of this kind, which must be due."""

@@ -103,7 +103,7 @@ class World:
         )
 
     async def claim(self, kind: str = TURN) -> Sequence[Job]:
-        return await self.jobs.claim(kind, 10)
+        return await self.jobs.claim({kind: 10})
 
     async def run_turns(self, assistant: Assistant | None = None) -> None:
         """Run the turns that are due, one after the other."""

@@ -54,7 +54,7 @@ class Waiting:
         return await self.office.resume(tenant, schedule)
 
     async def claim(self) -> Sequence[Job]:
-        return await self.jobs.claim(RESUME, 1)
+        return await self.jobs.claim({RESUME: 1})
 
     async def run(self, job: Job) -> None:
         def give_up(tx: Transaction, event: Event[Any]) -> None:

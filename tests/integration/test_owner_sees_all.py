@@ -95,7 +95,7 @@ async def test_the_owner_resumes_what_serving_processes_stopped(
 
     assert standing == [tenant, None]
     assert resumed == [True, True]
-    (job,) = await Jobs("processor", serving, ALL, lease=LEASE, per_tenant=1).claim(RESUME, 1)
+    (job,) = await Jobs("processor", serving, ALL, lease=LEASE, per_tenant=1).claim({RESUME: 1})
     assert job.tenant == tenant
 
 

@@ -112,7 +112,10 @@ class Process:
         await self.database.transaction(work, tenant=tenant)
 
     async def claim(self, limit: int = 10, *, kind: str = "turn") -> list[Job]:
-        return list(await self.jobs.claim(kind, limit))
+        return list(await self.jobs.claim({kind: limit}))
+
+    async def claim_each(self, **limits: int) -> list[Job]:
+        return list(await self.jobs.claim(limits))
 
     async def claim_one(self) -> Job:
         (job,) = await self.claim()

@@ -73,7 +73,7 @@ class Worker:
 
     async def work(self) -> None:
         while True:
-            for job in await self.process.jobs.claim("turn", 2):
+            for job in await self.process.jobs.claim({"turn": 2}):
                 if self.chance.random() < 0.1:
                     self.deaths += 1
                 else:

@@ -8,6 +8,7 @@ import time_machine
 from common.database import Transaction
 from common.ids import new_id
 from common.jobs import Outcome
+from common.jobs.job import JobName
 from tests.contract.jobs.table import TENANT, JobsTable, Process
 
 HOUR = 3600.0
@@ -201,16 +202,16 @@ async def test_a_key_that_comes_back_gets_a_token_of_its_own(
 
 
 async def test_a_listener_is_told_of_a_job_once_it_is_committed(process: Process) -> None:
-    told: list[tuple[str, float]] = []
+    told: list[tuple[JobName, float]] = []
 
     def work(tx: Transaction) -> None:
         process.jobs.schedule(tx, "turn", "c1")
         assert told == []
 
-    with process.jobs.telling(lambda kind, due_in: told.append((kind, due_in))):
+    with process.jobs.telling(lambda job, due_in: told.append((job, due_in))):
         await process.database.transaction(work, tenant=TENANT)
 
-    assert told == [("turn", 0.0)]
+    assert told == [(JobName("turn", TENANT, "c1"), 0.0)]
 
 
 async def test_a_listener_is_told_when_an_ended_job_runs_again(process: Process) -> None:
@@ -218,7 +219,7 @@ async def test_a_listener_is_told_when_an_ended_job_runs_again(process: Process)
     await process.schedule()
     job = await process.claim_one()
 
-    with process.jobs.telling(lambda _kind, due_in: told.append(due_in)):
+    with process.jobs.telling(lambda _job, due_in: told.append(due_in)):
         await process.again(job, due_in=60.0)
 
     assert told == [pytest.approx(60.0, abs=2)]

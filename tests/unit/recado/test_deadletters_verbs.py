@@ -292,7 +292,7 @@ def test_what_stands_still_is_listed_and_resumed(folder: Folder) -> None:
 async def _resume_jobs(database: Database) -> list[str]:
 
     jobs = Jobs("processor", database, ("resume",), lease=timedelta(seconds=30), per_tenant=1)
-    return [job.key for job in await jobs.claim("resume", 10)]
+    return [job.key for job in await jobs.claim({"resume": 10})]
 
 
 def test_nothing_stands_still_by_itself(folder: Folder) -> None:

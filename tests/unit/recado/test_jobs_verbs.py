@@ -45,7 +45,7 @@ class Folder:
             await database.transaction(
                 lambda tx: jobs.schedule(tx, kind, key, correlation=new_id()), tenant=tenant
             )
-            (job,) = await jobs.claim(kind, 1)
+            (job,) = await jobs.claim({kind: 1})
             await jobs.fail(job, "KeyError: 'a fault'")
 
         self.run(service, fail)
@@ -55,7 +55,7 @@ class Folder:
         """Take what is due."""
 
         async def claim(jobs: Jobs, _database: Database) -> list[Job]:
-            return list(await jobs.claim(kind, 10))
+            return list(await jobs.claim({kind: 10}))
 
         return self.run(service, claim)
 

@@ -77,7 +77,7 @@ class JobsMachine(RuleBasedStateMachine):
         room = Counter(dict.fromkeys(TENANTS, PER_TENANT)) - self._running()
         waiting = Counter(tenant for tenant, _ in due)
 
-        jobs = at_once(self.processes[process].claim("turn", limit))
+        jobs = at_once(self.processes[process].claim({"turn": limit}))
 
         taken = {(job.tenant, job.key) for job in jobs}
         assert taken <= due, "one was taken that another holds, or that is not due"

@@ -2,17 +2,20 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from common.database import Database
 from common.ids import new_id
-from common.jobs import Job, Outcome
+from common.jobs import Job, Jobs, Outcome
 from common.observability.correlation import add_names
 from common.testing import eventually
-from tests.contract.jobs.table import JobsTable, Process
+from tests.contract.jobs.table import KINDS, TENANT, JobsTable, Process
 from tests.unit.common.jobs.shop import Shop
 
 
@@ -132,6 +135,69 @@ async def test_a_slow_kind_leaves_the_others_a_slot(shop: Shop) -> None:
     await eventually(shop.is_empty)
     stop.set()
     await task
+
+
+async def test_with_one_slot_a_busy_kind_leaves_the_others_their_turn(shop: Shop) -> None:
+    async def busy(job: Job) -> None:
+        await shop.process.again(job)
+
+    handlers = {"turn": busy, "publish": shop.done}
+    async with shop.running_all(handlers, concurrency=1, poll_seconds=0.02):
+        await shop.process.schedule()
+        await shop.process.schedule(kind="publish")
+
+        await eventually(lambda: shop.seen)
+
+
+async def test_a_poll_is_for_all_kinds_though_one_was_just_looked_for(shop: Shop) -> None:
+    turns, kinds = frozenset({"turn"}), frozenset({"turn", "publish", "timer"})
+    shop.process.jobs = jobs = AskedJobs(shop.process.database)
+
+    async with shop.running_all(dict.fromkeys(kinds, shop.done), poll_seconds=0.2):
+        await shop.process.schedule()
+        await eventually(shop.is_empty)
+        looks = len(jobs.asked)
+
+        polls = await eventually(lambda: [each for each in jobs.asked[looks:] if each != turns])
+
+    assert polls[0] == kinds
+
+
+class AskedJobs(Jobs):
+    """Jobs that remember for which kinds they were asked together."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__("shop", database, KINDS, lease=timedelta(seconds=30), per_tenant=4)
+        self.asked: list[frozenset[str]] = []
+
+    async def claim(self, limits: Mapping[str, int]) -> Sequence[Job]:
+        self.asked.append(frozenset(limits))
+        return await super().claim(limits)
+
+
+async def test_what_a_tenant_may_not_have_yet_follows_when_one_of_its_jobs_ends(shop: Shop) -> None:
+    shop.process.jobs = jobs = AskedJobs(shop.process.database)
+    may_end = asyncio.Event()
+
+    async def turn(job: Job) -> None:
+        shop.seen.append(job)
+        if job.tenant == TENANT:
+            await may_end.wait()
+        await shop.process.done(job)
+
+    async with shop.running(turn):
+        for number in range(4):  # as many as a tenant may have
+            await shop.process.schedule(f"c{number}")
+        await eventually(lambda: len(shop.seen) == 4)
+        looks = len(jobs.asked)
+        await shop.process.schedule("waits")
+        await eventually(lambda: len(jobs.asked) >= looks + 2)
+        await shop.process.schedule("another tenant's", tenant=new_id())
+        await eventually(lambda: len(shop.seen) == 5)
+
+        may_end.set()
+
+        await eventually(lambda: len(shop.seen) == 6)
 
 
 async def test_a_job_is_followed_by_its_correlation_id(shop: Shop) -> None:

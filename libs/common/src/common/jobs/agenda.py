@@ -1,58 +1,113 @@
-"""When a process looks for jobs of one kind: polls with jitter, and due times that it knows of."""
+"""When a process looks for jobs of one kind: at polls, when one falls due, when there is room."""
 
 import heapq
+import math
 import random
+from collections import defaultdict
+from collections.abc import Collection
+
+from common.ids import Ulid
+from common.jobs.job import Job, JobName
 
 _HORIZON = 60.0  # seconds: what falls due later is left to the polls
 _SECOND_LOOK = (0.1, 0.2)  # seconds
 _PROMPT = 0.1  # seconds: who was taken later than that after its time had to wait for its turn
 
 
-class Agenda:
-    """All times are seconds of one clock that only goes forward."""
+def between_polls(poll_seconds: float) -> float:
+    """Draw a pause of about so long: processes that start together must not poll together."""
+    return random.uniform(poll_seconds * 0.5, poll_seconds * 1.5)  # noqa: S311 - jitter
 
-    def __init__(self, poll_seconds: float, now: float) -> None:
-        """Look at once, and then every `poll_seconds` or so."""
-        self._between_polls = (poll_seconds * 0.5, poll_seconds * 1.5)
+
+class Agenda:
+    """All times are seconds of one clock that only goes forward.
+
+    It knows of the jobs that this process scheduled and of those that it runs. Room that the end of
+    another process' job leaves is only seen by polls.
+    """
+
+    def __init__(self, now: float) -> None:
+        """Look at once."""
         self._poll_at = now
-        self._due: list[float] = []
+        self._room_at = math.inf
         self._not_before = now
-        self._more_may_wait = False
+        self._due: list[tuple[float, JobName]] = []
+        self._running: set[Job] = set()
+        self._missed = defaultdict[Ulid, set[JobName]](set)  # due, of tenants that have their fill
+        self._has_room: dict[Ulid, float] = {}  # tenants of missed jobs, since when
+        self._in_doubt = False
+
+    @property
+    def next_poll(self) -> float:
+        """When to look even for what nobody here knows of."""
+        return max(self._poll_at, self._not_before)
 
     @property
     def next_look(self) -> float:
         """When there is a reason to look, and nothing against it."""
-        reason = min(self._poll_at, self._due[0]) if self._due else self._poll_at
-        return max(reason, self._not_before)
+        first_due = self._due[0][0] if self._due else math.inf
+        return max(min(self._poll_at, self._room_at, first_due), self._not_before)
 
-    def expect(self, due_at: float, now: float) -> None:
+    def expect(self, job: JobName, due_at: float, now: float) -> None:
         """Look when a job falls due."""
         if due_at - now < _HORIZON:
-            heapq.heappush(self._due, due_at)
+            heapq.heappush(self._due, (due_at, job))
 
-    def ended(self, late: float) -> None:
-        """Look at once where the end of a job that began `late` may have made room for another.
+    def ended(self, job: Job, now: float) -> None:
+        """Look at once where the end of a job may have made room for another.
 
-        Where it was taken as soon as it was due, and nothing was left then, nothing waits for room.
+        Where it was taken as soon as it was due, and no other of its tenant was missed, nothing
+        waits for room.
         """
-        if self._more_may_wait or late > _PROMPT:
-            self._poll_at = self._not_before
+        self._running.discard(job)
+        if job.tenant in self._missed:
+            self._has_room[job.tenant] = now
+        if job.tenant in self._missed or job.late > _PROMPT:
+            self._room_at = now
 
     def rest_until(self, time: float) -> None:
         """Look for nothing before `time`."""
         self._not_before = time
 
-    def looked(self, began: float, *, found: int, wanted: int) -> None:
-        """Plan the next poll after a claim that began at `began` and found some of those `wanted`.
+    def looked(self, began: float, found: Collection[Job], *, wanted: int, pause: float) -> None:
+        """Plan the next looks after a claim that began at `began`; a poll comes after `pause`.
 
-        One that missed all that it was made for may have met another process that was claiming; one
-        that missed some of it, tenants with as many as they may have.
+        A claim that found as many as it wanted may have left more. One that missed all that it was
+        made for may have met another process that was claiming; one that missed some of it, tenants
+        with as many as they may have.
         """
-        expected = 0
-        while self._due and self._due[0] <= began:
-            heapq.heappop(self._due)
-            expected += 1
-        if expected or found:  # a poll that finds nothing says nothing of what was missed
-            self._more_may_wait = found < expected or found == wanted
-        between = _SECOND_LOOK if expected and not found else self._between_polls
-        self._poll_at = began + random.uniform(*between)  # noqa: S311 - jitter guards nothing
+        expected = self._fallen_due(began)
+        self._running.update(found)
+        self._miss(expected, found)
+        self._in_doubt = not found and bool(expected or (self._has_room and not self._in_doubt))
+        if len(found) == wanted:
+            self._room_at = began
+        elif self._room_at <= began:
+            self._room_at = math.inf
+        if len(found) < wanted and not self._in_doubt:
+            self._forget(began, found)
+        rest = random.uniform(*_SECOND_LOOK) if self._in_doubt else pause  # noqa: S311 - jitter
+        self._poll_at = began + rest
+
+    def _fallen_due(self, time: float) -> set[JobName]:
+        jobs: set[JobName] = set()
+        while self._due and self._due[0][0] <= time:
+            jobs.add(heapq.heappop(self._due)[1])
+        return jobs
+
+    def _miss(self, expected: set[JobName], found: Collection[Job]) -> None:
+        """Remember for whom the end of a job that runs here may make room."""
+        for missed in expected:
+            self._missed[missed.tenant].add(missed)
+        for job in found:
+            self._missed[job.tenant].discard(job.name)
+        busy = {job.tenant for job in self._running}
+        for tenant in [each for each, jobs in self._missed.items() if not jobs or each not in busy]:
+            del self._missed[tenant]
+
+    def _forget(self, began: float, found: Collection[Job]) -> None:
+        """Forget what was not found although there was room: another process took it."""
+        later = {tenant: since for tenant, since in self._has_room.items() if since > began}
+        for tenant in self._has_room.keys() - later.keys() - {job.tenant for job in found}:
+            self._missed.pop(tenant, None)
+        self._has_room = later

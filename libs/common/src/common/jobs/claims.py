@@ -6,9 +6,19 @@ from typing import NamedTuple, Protocol
 from common.ids import Ulid
 
 
+class Wanted(NamedTuple):
+    """What a claim asks for of one kind."""
+
+    kind: str
+    limit: int
+    after: Ulid
+    """The tenant to begin behind."""
+
+
 class Claimed(NamedTuple):
     """A row that was taken, as of the claim."""
 
+    kind: str
     tenant: Ulid
     key: str
     token: int
@@ -31,11 +41,11 @@ class Backlog(NamedTuple):
 class Claims(Protocol):
     """Each method raises `DependencyDown` while the database is away."""
 
-    async def claim(self, kind: str, limit: int, *, after: Ulid) -> Sequence[Claimed]:
-        """Take due jobs, going once round the tenants from the one behind `after`, in that order.
+    async def claim(self, wanted: Sequence[Wanted]) -> Sequence[Claimed]:
+        """Take due jobs, each kind's going once round the tenants from the one behind `after`.
 
-        Jobs whose lease ran out are due again first. Nothing may also mean that another process is
-        claiming now.
+        They come kind by kind, and in the order of that round. Jobs whose lease ran out are due
+        again first. Nothing of a kind may also mean that another process is claiming it now.
         """
         ...
 

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from common.ids import Ulid
 
@@ -25,6 +26,14 @@ class Outcome(StrEnum):
     """Given back unfinished, because the process stops."""
 
 
+class JobName(NamedTuple):
+    """What a service has one job for."""
+
+    kind: str
+    tenant: Ulid
+    key: str
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """A claimed job. It holds no customer content: `key` names the rows that it is about."""
@@ -43,6 +52,11 @@ class Job:
     """On this process' monotonic clock: past it another may hold the job. Each renewal moves it."""
     outcome: Outcome | None = None
     """Set once the transaction that ended this claim is committed."""
+
+    @property
+    def name(self) -> JobName:
+        """Which job of the service this is a claim of."""
+        return JobName(self.kind, self.tenant, self.key)
 
     def held_for(self) -> timedelta:
         """How long this claim surely lasts; not positive when it may be another's already."""

@@ -3,18 +3,19 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 from common.errors import DependencyDown, StartError
-from common.jobs.agenda import Agenda
+from common.jobs.agenda import Agenda, between_polls
 from common.jobs.attempt import Attempts, JobHandler
 from common.jobs.backlog import BacklogGauges
-from common.jobs.job import Job, Outcome
+from common.jobs.job import Job, JobName, Outcome
 from common.jobs.outages import Outages
 from common.jobs.policy import RetryPolicy
+from common.jobs.slots import Slots
 from common.jobs.store import GivenUp, Jobs
 from common.observability.metrics import Metrics
 from common.settings import JobSettings
@@ -49,7 +50,7 @@ class JobRunner:
             raise ValueError(message)
         self._jobs = jobs
         self._handlers = {kind: do for kind, do in handlers.items() if kind in chosen}
-        self._concurrency = settings.concurrency
+        self._slots = Slots(settings.concurrency, chosen)
         self._poll_seconds = settings.poll_seconds
         self._outages = Outages(RetryPolicy.of(settings))
         policies = {kind: _policy(settings, kind, endless) for kind in chosen}
@@ -66,7 +67,7 @@ class JobRunner:
         at once.
         """
         now = time.monotonic()
-        self._agendas = {kind: Agenda(self._poll_seconds, now) for kind in self._handlers}
+        self._agendas = {kind: Agenda(now) for kind in self._handlers}
         with self._jobs.telling(self._expect):
             async with asyncio.TaskGroup() as group:
                 helpers = [
@@ -83,37 +84,55 @@ class JobRunner:
     async def _take_until(self, stop: asyncio.Event, group: asyncio.TaskGroup) -> None:
         while not stop.is_set():
             self._changed.clear()
-            for kind, agenda in self._agendas.items():
-                is_due = agenda.next_look <= time.monotonic()
-                if is_due and self._room(kind) > 0 and not stop.is_set():
-                    await self._take(kind, agenda, group)
-            await self._rest()
+            if kinds := self._kinds_to_look_for():
+                await self._take(kinds, group)
+            else:
+                await self._rest()
 
-    async def _take(self, kind: str, agenda: Agenda, group: asyncio.TaskGroup) -> None:
-        began, wanted = time.monotonic(), self._room(kind)
+    def _kinds_to_look_for(self) -> Sequence[str]:
+        """Tell which have a reason to look, and room; the one that waits longest for a poll first.
+
+        A poll is for all of them: to ask for four costs about as much as to ask for one.
+        """
+        now, agendas = time.monotonic(), self._agendas_with_room()
+        in_turn = sorted(agendas, key=lambda kind: agendas[kind].next_poll)
+        if in_turn and agendas[in_turn[0]].next_poll <= now:
+            return in_turn
+        return [kind for kind in in_turn if agendas[kind].next_look <= now]
+
+    async def _take(self, kinds: Sequence[str], group: asyncio.TaskGroup) -> None:
+        began, limits = time.monotonic(), self._slots.shares(self._running_by_kind(), kinds)
         try:
-            jobs = await self._jobs.claim(kind, wanted)
+            jobs = await self._jobs.claim(limits)
         except DependencyDown as error:
             rest = self._outages.failed(_DATABASE_USE, error)
-            agenda.rest_until(began + rest.total_seconds())
+            for agenda in self._agendas.values():
+                agenda.rest_until(began + rest.total_seconds())
             return
         self._outages.worked(_DATABASE_USE)
-        agenda.looked(began, found=len(jobs), wanted=wanted)
+        pause = between_polls(self._poll_seconds)  # the same for all: they are polled together
+        for kind, limit in limits.items():
+            found = [job for job in jobs if job.kind == kind]
+            self._agendas[kind].looked(began, found, wanted=limit, pause=pause)
         for job in jobs:
-            task = group.create_task(self._attempts.run(job, self._handlers[kind]))
+            task = group.create_task(self._attempts.run(job, self._handlers[job.kind]))
             self._running[job] = task
             task.add_done_callback(partial(self._ended, job))
 
-    def _room(self, kind: str) -> int:
-        """How many more of this kind may run; the last slot of another kind is never taken."""
-        running = Counter(job.kind for job in self._running)
-        kept = sum(1 for other in self._handlers if other != kind and not running[other])
-        too_few = self._concurrency < len(self._handlers)
-        return self._concurrency - running.total() - (0 if too_few else kept)
+    def _agendas_with_room(self) -> Mapping[str, Agenda]:
+        running = self._running_by_kind()
+        return {
+            kind: agenda
+            for kind, agenda in self._agendas.items()
+            if self._slots.free(running, (kind,)) > 0
+        }
+
+    def _running_by_kind(self) -> Counter[str]:
+        return Counter(job.kind for job in self._running)
 
     async def _rest(self) -> None:
         """Wait for the next reason to look, or for a change."""
-        looks = [agenda.next_look for kind, agenda in self._agendas.items() if self._room(kind) > 0]
+        looks = [agenda.next_look for agenda in self._agendas_with_room().values()]
         seconds = min(looks) - time.monotonic() if looks else None
         with suppress(TimeoutError):  # then it is time to look
             async with asyncio.timeout(seconds):
@@ -123,15 +142,15 @@ class JobRunner:
         await stop.wait()
         self._changed.set()
 
-    def _expect(self, kind: str, due_in: float) -> None:
-        if agenda := self._agendas.get(kind):
+    def _expect(self, job: JobName, due_in: float) -> None:
+        if agenda := self._agendas.get(job.kind):
             now = time.monotonic()
-            agenda.expect(now + due_in, now)
+            agenda.expect(job, now + due_in, now)
             self._changed.set()
 
     def _ended(self, job: Job, _task: asyncio.Task[None]) -> None:
         del self._running[job]
-        self._agendas[job.kind].ended(job.late)
+        self._agendas[job.kind].ended(job, time.monotonic())
         self._changed.set()
 
     async def _hold_leases(self) -> None:

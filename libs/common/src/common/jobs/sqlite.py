@@ -1,17 +1,19 @@
 """Claims on SQLite: a look without the write lock, so that idling writes nothing; then a claim."""
 
+import json
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam
 
 from common.database import Database, Transaction, UlidColumn
 from common.ids import Ulid
-from common.jobs.claims import Backlog, Claimed
+from common.jobs.claims import Backlog, Claimed, Wanted
 from common.jobs.statements import spelt
 
 _LOOK = """
-select exists (select 1 from {jobs} where kind = :kind and {waiting} and due_at <= {now})
-    or exists (select 1 from {jobs} where kind = :kind and {lapsed})
+select w.value from json_each(:kinds) w
+where exists (select 1 from {jobs} where kind = w.value and {waiting} and due_at <= {now})
+or exists (select 1 from {jobs} where kind = w.value and {lapsed})
 """
 
 _RETURN_LOST = """
@@ -55,7 +57,7 @@ order by due_at limit max(0, min(:limit, :cap - (
 
 _LAST_TOKEN = "update {jobs}_token set n = n + :limit returning n"  # noqa: S105 - a claim's, not a secret
 
-_TAKE = """
+_LEASE = """
 update {jobs} set token = :token, lease_until = {later}, due_at = {never}, attempts = attempts + 1
 where tenant_id = :tenant and kind = :kind and key = :key
 """
@@ -91,24 +93,22 @@ class SqliteClaims:
         self._lanes = spelt(_LANES, jobs, "sqlite").columns(tenant_id=UlidColumn())
         self._due = spelt(_DUE, jobs, "sqlite").columns(correlation_id=UlidColumn())
         self._last_token = spelt(_LAST_TOKEN, jobs, "sqlite")
-        self._take = spelt(_TAKE, jobs, "sqlite")
+        self._lease_row = spelt(_LEASE, jobs, "sqlite")
         self._backlog = spelt(_BACKLOG, jobs, "sqlite")
         self._renew = spelt(_RENEW, jobs, "sqlite").bindparams(bindparam("tokens", expanding=True))
 
-    async def claim(self, kind: str, limit: int, *, after: Ulid) -> Sequence[Claimed]:
+    async def claim(self, wanted: Sequence[Wanted]) -> Sequence[Claimed]:
         """See `Claims.claim`."""
+        kinds = {"kinds": json.dumps([each.kind for each in wanted])}
 
-        def look(tx: Transaction) -> bool:
-            return bool(tx.execute(self._look, {"kind": kind}).scalar_one())
+        def look(tx: Transaction) -> set[str]:
+            return set(tx.execute(self._look, kinds).scalars())
 
         def work(tx: Transaction) -> Sequence[Claimed]:
-            tx.execute(self._return_lost, {"kind": kind})
-            taken: list[Claimed] = []
-            for tenant in self._tenants_in_turn(tx, kind, after, limit):
-                taken += self._take_due(tx, kind, tenant, limit - len(taken))
-            return taken
+            return [job for each in wanted if each.kind in due for job in self._take(tx, each)]
 
-        return await self._database.transaction(work) if await self._database.read(look) else ()
+        due = await self._database.read(look)
+        return await self._database.transaction(work) if due else ()
 
     async def renew(self, tokens: Iterable[int]) -> set[int]:
         """See `Claims.renew`."""
@@ -125,10 +125,16 @@ class SqliteClaims:
             ]
         )
 
-    def _tenants_in_turn(
-        self, tx: Transaction, kind: str, after: Ulid, limit: int
-    ) -> Sequence[Ulid]:
+    def _take(self, tx: Transaction, wanted: Wanted) -> Sequence[Claimed]:
+        tx.execute(self._return_lost, {"kind": wanted.kind})
+        taken: list[Claimed] = []
+        for tenant in self._tenants_in_turn(tx, wanted):
+            taken += self._take_due(tx, wanted.kind, tenant, wanted.limit - len(taken))
+        return taken
+
+    def _tenants_in_turn(self, tx: Transaction, wanted: Wanted) -> Sequence[Ulid]:
         """Go round once: those behind `after`, then those up to it; as many as may be needed."""
+        kind, limit, after = wanted
         few = max(_FEW, 4 * limit)
         due = tx.execute(self._due_tenants, {"kind": kind, "limit": few}).scalars().all()
         if len(due) < few:
@@ -152,8 +158,8 @@ class SqliteClaims:
             {"key": job.key, "token": token, "delay": self._lease}
             for job, token in zip(due, tokens, strict=True)
         ]
-        tx.execute(self._take, [lane | job for job in taking])
+        tx.execute(self._lease_row, [lane | job for job in taking])
         return [
-            Claimed(tenant, job.key, token, job.attempts + 1, job.correlation_id, job.late)
+            Claimed(kind, tenant, job.key, token, job.attempts + 1, job.correlation_id, job.late)
             for job, token in zip(due, tokens, strict=True)
         ]

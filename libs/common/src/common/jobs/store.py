@@ -1,7 +1,7 @@
 """Jobs in the database: what use cases do inside their transactions, and what the runner does."""
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -11,14 +11,14 @@ from sqlalchemy import TextClause
 from common.database import Database, Transaction
 from common.database.sqlite import SqliteDatabase
 from common.ids import Ulid
-from common.jobs.claims import Backlog, Claims
-from common.jobs.job import Job, LeaseLostError, Outcome
+from common.jobs.claims import Backlog, Claims, Wanted
+from common.jobs.job import Job, JobName, LeaseLostError, Outcome
 from common.jobs.postgres import PostgresClaims
 from common.jobs.sqlite import SqliteClaims
 from common.jobs.statements import Statements, statements
 
-Listener = Callable[[str, float], None]
-"""Told a kind, and in how many seconds one of its jobs falls due."""
+Listener = Callable[[JobName, float], None]
+"""Told which job falls due, and in how many seconds."""
 
 GivenUp = Callable[[Transaction, Job], None]
 """Writes what it means for the service's own rows that a job failed for good."""
@@ -83,7 +83,8 @@ class Jobs:
         seconds = due_in.total_seconds()
         asked = {"tenant": tx.tenant, "kind": kind, "key": key}
         tx.execute(self._sql(tx).schedule, asked | {"delay": seconds, "correlation": correlation})
-        tx.after_commit(lambda: self._tell(kind, seconds))
+        name = JobName(kind, tx.tenant, key)
+        tx.after_commit(lambda: self._tell(name, seconds))
 
     def done(self, tx: Transaction, job: Job) -> None:
         """End the job: the last statement of its final transaction.
@@ -113,18 +114,19 @@ class Jobs:
         if tx.execute(self._sql(tx).hold, _held(job)).one_or_none() is None:
             raise LeaseLostError(job.kind)
 
-    async def claim(self, kind: str, limit: int) -> Sequence[Job]:
-        """Take up to `limit` due jobs, going round the tenants from where this process stopped.
+    async def claim(self, limits: Mapping[str, int]) -> Sequence[Job]:
+        """Take up to so many due jobs of each kind, in one go.
 
-        Nothing may also mean that another process is claiming just now.
+        Goes round the tenants of a kind from where this process stopped. Nothing of it may also
+        mean that another process is claiming it just now.
         """
         asked_at = time.monotonic()
-        served = self._served.get(kind, _NOBODY)
-        taken = await self._claims.claim(kind, limit, after=served)
-        if taken:
-            self._served[kind] = taken[-1].tenant
+        taken = await self._claims.claim(
+            [Wanted(kind, n, self._served.get(kind, _NOBODY)) for kind, n in limits.items()]
+        )
+        self._served |= {row.kind: row.tenant for row in taken}  # the last of each
         held_until = asked_at + self.lease.total_seconds()
-        return [Job(kind=kind, held_until=held_until, **row._asdict()) for row in taken]
+        return [Job(held_until=held_until, **row._asdict()) for row in taken]
 
     async def renew(self, jobs: Iterable[Job]) -> None:
         """Hold each for another lease, and move its `held_until`, if nobody else has taken it."""
@@ -183,14 +185,14 @@ class Jobs:
             raise LeaseLostError(job.kind)
         due_in: float | None = released[0]
         if due_in is not None:
-            tx.after_commit(lambda: self._tell(job.kind, due_in))
+            tx.after_commit(lambda: self._tell(job.name, due_in))
 
     def _sql(self, tx: Transaction) -> Statements:
         return statements(self._table, tx.dialect)
 
-    def _tell(self, kind: str, due_in: float) -> None:
+    def _tell(self, job: JobName, due_in: float) -> None:
         for listener in self._listeners:
-            listener(kind, due_in)
+            listener(job, due_in)
 
 
 def _held(job: Job) -> dict[str, Any]:
