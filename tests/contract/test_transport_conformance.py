@@ -270,6 +270,24 @@ async def test_a_record_of_900_kilobytes_arrives_and_a_larger_one_is_refused_bef
     assert handler.words_of("+55111") == [large.payload.text, "small"]
 
 
+async def test_nothing_that_was_flushed_is_unsettled(
+    transport: Transport, publisher: Publisher
+) -> None:
+    async def let_go(_shards: Collection[str]) -> None: ...
+
+    await publisher.publish(message("+5511"))
+
+    async with transport.subscribe("processor", [MESSAGES_RECEIVED], let_go) as subscription:
+        while not (deliveries := await subscription.fetch(10)):
+            pass
+        await subscription.acknowledge(deliveries)
+        await subscription.flush()
+        unsettled = subscription.unsettled_seconds()
+
+    assert len(deliveries) == 1
+    assert unsettled == 0.0
+
+
 async def test_no_more_is_read_than_the_window_holds(
     transport: Transport, publisher: Publisher, database: Database
 ) -> None:

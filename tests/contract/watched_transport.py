@@ -48,5 +48,8 @@ class WatchedSubscription:
     async def flush(self) -> None:
         await self._subscription.flush()
 
+    def unsettled_seconds(self) -> float:
+        return self._subscription.unsettled_seconds()
+
     async def waiting(self) -> Mapping[str, int]:
         return await self._subscription.waiting()

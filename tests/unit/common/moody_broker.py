@@ -32,6 +32,7 @@ class Moody:
         async with self._transport.subscribe(group, topics, revoked) as self.subscription:
             self.acknowledge, self.flush = self.subscription.acknowledge, self.subscription.flush
             self.waiting = self.subscription.waiting
+            self.unsettled_seconds = self.subscription.unsettled_seconds
             yield self
 
     async def fetch(self, limit: int) -> Sequence[Delivery]:

@@ -104,11 +104,14 @@ class Partitions:
         for delivery in deliveries:
             self._acknowledged(delivery)
             progress, offset = delivery.token  # pyright: ignore[reportGeneralTypeIssues]
-            progress.finish(offset)
+            progress.finish(offset, 0.0)
 
     async def flush(self) -> None:
         self.switch.need()
         self.commit()
+
+    def unsettled_seconds(self) -> float:
+        return 0.0
 
     async def waiting(self) -> Mapping[str, int]:
         return {}
@@ -139,7 +142,7 @@ class Partitions:
         for partition, log in enumerate(self._logs):
             at = self._positions[partition]
             for offset, record in enumerate(log[at : at + limit - len(deliveries)], at):
-                self._progress[partition].add(offset)
+                self._progress[partition].add([offset])
                 token = self._progress[partition], offset
                 deliveries.append(
                     Delivery(record, f"{partition}/{offset}", token, shard=f"{partition}")
@@ -196,6 +199,9 @@ class Memory(MemoryTransport):
         await self._subscription.acknowledge(deliveries)
 
     async def flush(self) -> None: ...
+
+    def unsettled_seconds(self) -> float:
+        return 0.0
 
     async def waiting(self) -> Mapping[str, int]:  # pyright: ignore[reportIncompatibleMethodOverride] - it is its own subscription
         return {}

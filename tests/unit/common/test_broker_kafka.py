@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any, cast
 
 import pytest
@@ -36,6 +36,8 @@ class ScriptedConsumer:
         self.error: Exception | None = None
         self.commit_error: Exception | None = None
         self.polled = asyncio.Event()
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        """What happens before a commit's answer."""
 
     async def getmany(
         self, *, timeout_ms: int, max_records: int
@@ -56,6 +58,8 @@ class ScriptedConsumer:
         if self.commit_error is not None:
             raise self.commit_error
         self.committed.append(positions)
+        if self.meanwhile is not None:
+            await self.meanwhile()
 
     async def end_offsets(self, partitions: Collection[TopicPartition]) -> dict[Any, int]:
         return {partition: self.ends[partition] for partition in partitions}
@@ -128,6 +132,54 @@ async def test_only_what_is_done_without_a_gap_is_committed(
 
     assert before == []
     assert consumer.committed == [{ONE: 8}]
+
+
+async def test_what_is_finished_is_unsettled_until_a_commit_covers_it(
+    consumer: ScriptedConsumer, subscription: KafkaSubscription
+) -> None:
+    consumer.waiting[ONE] = [5, 6]
+    deliveries = await subscription.fetch(10)
+
+    await subscription.acknowledge(deliveries[1:])
+    await subscription.flush()
+    behind_a_gap = subscription.unsettled_seconds()
+    await subscription.acknowledge(deliveries[:1])
+    not_committed = subscription.unsettled_seconds()
+    await subscription.flush()
+
+    assert behind_a_gap > 0.0
+    assert not_committed > 0.0
+    assert subscription.unsettled_seconds() == 0.0
+
+
+async def test_what_could_not_be_committed_grows_older(
+    consumer: ScriptedConsumer, subscription: KafkaSubscription
+) -> None:
+    consumer.waiting[ONE] = [5, 6]
+    deliveries = await subscription.fetch(10)
+    consumer.commit_error = RequestTimedOutError()
+    await subscription.acknowledge(deliveries[:1])
+
+    before = subscription.unsettled_seconds()
+    with pytest.raises(DependencyDown):
+        await subscription.flush()
+    await subscription.acknowledge(deliveries[1:])
+
+    assert subscription.unsettled_seconds() > before
+
+
+async def test_what_is_finished_while_a_commit_is_on_its_way_is_unsettled(
+    consumer: ScriptedConsumer, subscription: KafkaSubscription
+) -> None:
+    consumer.waiting[ONE] = [5, 6]
+    deliveries = await subscription.fetch(10)
+    await subscription.acknowledge(deliveries[:1])
+    consumer.meanwhile = lambda: subscription.acknowledge(deliveries[1:])
+
+    await subscription.flush()
+
+    assert consumer.committed == [{ONE: 6}]
+    assert subscription.unsettled_seconds() > 0.0
 
 
 async def test_what_was_committed_is_not_committed_again(

@@ -3,10 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.engine.held import Held, State
+from common.broker.engine.held import Held
 from common.broker.engine.lanes import Lanes
 from common.broker.transport import Delivery
 from common.events import Record
+
+NOW = 0.0
 
 
 def delivery(key: str, number: int = 0, *, shard: str = "0") -> Delivery:
@@ -21,7 +23,7 @@ def filled(*keys: str) -> Lanes:
 
 
 def taken(lanes: Lanes) -> Held:
-    held = lanes.take()
+    held = lanes.take(NOW)
     assert held is not None
     return held
 
@@ -30,7 +32,7 @@ def test_the_second_record_of_a_key_is_not_taken_before_the_first_is_settled() -
     lanes = filled("a", "a")
 
     first = taken(lanes)
-    nothing = lanes.take()
+    nothing = lanes.take(NOW)
     lanes.settle(first)
     second = taken(lanes)
 
@@ -50,8 +52,8 @@ def test_the_same_key_on_another_topic_is_another_lane() -> None:
     lanes = filled("a")
     lanes.add(Delivery(Record("other", "a", (), b""), "a", token=None, shard="0"))
 
-    assert lanes.take() is not None
-    assert lanes.take() is not None
+    assert lanes.take(NOW) is not None
+    assert lanes.take(NOW) is not None
 
 
 def test_a_resting_record_keeps_its_lane_waiting_and_no_other() -> None:
@@ -59,7 +61,7 @@ def test_a_resting_record_keeps_its_lane_waiting_and_no_other() -> None:
     resting = taken(lanes)
 
     lanes.rest(resting)
-    meanwhile = [taken(lanes).delivery.record.key, lanes.take()]
+    meanwhile = [taken(lanes).delivery.record.key, lanes.take(NOW)]
     lanes.wake(resting)
 
     assert meanwhile == ["b", None]
@@ -75,6 +77,18 @@ def test_a_record_that_is_put_back_is_the_next_one() -> None:
     assert taken(lanes) is held
 
 
+def test_a_record_that_is_taken_again_begins_anew() -> None:
+    lanes = filled("a")
+    held = taken(lanes)
+    held.reported = True
+    lanes.put_back(held)
+
+    lanes.take(7.0)
+
+    assert held.started_at == 7.0
+    assert not held.reported
+
+
 def test_dropping_a_shard_forgets_what_is_not_running_and_tells_what_is() -> None:
     lanes = Lanes(per_tenant=100)
     for number, (key, shard) in enumerate([("a", "0"), ("a", "0"), ("b", "0"), ("c", "1")]):
@@ -87,7 +101,7 @@ def test_dropping_a_shard_forgets_what_is_not_running_and_tells_what_is() -> Non
     assert running.leaving
     assert len(lanes) == 2
     assert taken(lanes).delivery.record.key == "c"
-    assert lanes.take() is None
+    assert lanes.take(NOW) is None
 
 
 def test_a_record_that_was_dropped_while_it_rested_does_not_wake() -> None:
@@ -98,8 +112,8 @@ def test_a_record_that_was_dropped_while_it_rested_does_not_wake() -> None:
     lanes.drop(None)
     lanes.wake(resting)
 
-    assert lanes.take() is None
-    assert resting.state is State.GONE
+    assert lanes.take(NOW) is None
+    assert resting.state == "gone"
 
 
 def test_a_lane_whose_resting_head_was_dropped_goes_on_with_the_next() -> None:
@@ -132,7 +146,7 @@ def test_what_is_dropped_behind_a_running_record_does_not_follow_it() -> None:
     lanes.drop(None)
     lanes.settle(running)
 
-    assert lanes.take() is None
+    assert lanes.take(NOW) is None
     assert len(lanes) == 0
 
 
@@ -142,7 +156,7 @@ def test_records_that_come_again_wait_behind_the_one_that_still_runs() -> None:
     lanes.drop(None)
 
     lanes.add(delivery("a", 0))
-    nothing = lanes.take()
+    nothing = lanes.take(NOW)
     lanes.settle(running)
 
     assert nothing is None
@@ -156,14 +170,14 @@ def test_any_interleaving_keeps_the_order_of_each_key_and_forgets_nothing(
     lanes, order, running = Lanes(per_tenant=100), list[str](), list[Held]()
     for number, (key, what) in enumerate(steps):
         lanes.add(delivery(key, number))
-        if what % 2 and (held := lanes.take()) is not None:
+        if what % 2 and (held := lanes.take(NOW)) is not None:
             running.append(held)
         if what > 2 and running:
             order.append(settled(lanes, running.pop(0)))
         assert len({held.delivery.record.key for held in running}) == len(running)
     for held in running:
         order.append(settled(lanes, held))
-    while (held := lanes.take()) is not None:
+    while (held := lanes.take(NOW)) is not None:
         order.append(settled(lanes, held))
 
     assert len(lanes) == 0

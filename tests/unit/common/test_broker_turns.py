@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.broker.engine.held import Held, State
+from common.broker.engine.held import Held
 from common.broker.engine.turns import Turns
 from common.broker.transport import Delivery
 from common.events import Record
@@ -17,7 +17,6 @@ def held(tenant: str, number: int = 0) -> Held:
 def taken(turns: Turns) -> list[str]:
     order: list[str] = []
     while (each := turns.take()) is not None:
-        each.state = State.RUNNING
         order.append(each.delivery.record_id)
     return order
 
@@ -46,14 +45,60 @@ def test_no_tenant_runs_more_than_its_share_at_a_time() -> None:
     assert then == ["a2"]
 
 
-def test_a_record_that_is_not_queued_any_more_is_passed_over() -> None:
-    turns, gone = Turns(share=1), held("a")
-    turns.add(gone)
-    turns.add(held("a", 1))
+def test_a_record_that_is_gone_has_no_turn() -> None:
+    turns, gone = Turns(share=1), [held("a"), held("b")]
+    for each in (*gone, held("a", 1)):
+        turns.add(each)
 
-    gone.state = State.GONE
+    for each in gone:
+        each.state = "gone"
+    turns.forget_the_gone()
 
     assert taken(turns) == ["a1"]
+
+
+def test_what_is_gone_takes_no_turn_from_a_tenant_that_runs_as_much_as_it_may() -> None:
+    turns, gone = Turns(share=1), held("a", 1)
+    for each in (held("a"), gone, held("a", 2)):
+        turns.add(each)
+    running = turns.take()
+    assert running is not None
+
+    gone.state = "gone"
+    turns.forget_the_gone()
+    meanwhile = taken(turns)
+    turns.end(running)
+
+    assert meanwhile == []
+    assert taken(turns) == ["a2"]
+
+
+def test_a_tenant_whose_waiting_records_are_gone_has_a_turn_again_with_its_next() -> None:
+    turns, gone = Turns(share=2), held("a", 1)
+    turns.add(held("a"))
+    turns.add(gone)
+    running = turns.take()
+
+    gone.state = "gone"
+    turns.forget_the_gone()
+    turns.add(held("a", 2))
+
+    assert running is not None
+    assert taken(turns) == ["a2"]
+
+
+def test_the_record_that_is_put_first_waits_while_its_tenant_has_its_share() -> None:
+    turns = Turns(share=1)
+    turns.add(held("a"))
+    running = turns.take()
+    assert running is not None
+
+    turns.add_first(held("a", 9))
+    meanwhile = taken(turns)
+    turns.end(running)
+
+    assert meanwhile == []
+    assert taken(turns) == ["a9"]
 
 
 def test_a_record_without_a_tenant_has_its_turn_too() -> None:
@@ -82,7 +127,6 @@ def test_nothing_is_forgotten_and_no_share_exceeded_in_any_interleaving(
     for number, (tenant, ends) in enumerate(steps):
         turns.add(held(tenant, number))
         if (each := turns.take()) is not None:
-            each.state = State.RUNNING
             running.append(each)
         assert all(
             [each.tenant for each in running].count(one) <= share for one in (b"a", b"b", b"c")

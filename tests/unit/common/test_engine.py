@@ -275,6 +275,7 @@ class ForgetfulSubscription:
         self.fetch = subscription.fetch
         self.flush = subscription.flush
         self.waiting = subscription.waiting
+        self.unsettled_seconds = subscription.unsettled_seconds
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if self._transport.error is not None:

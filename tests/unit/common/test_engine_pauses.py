@@ -118,6 +118,9 @@ class BrokerAway:
 
     async def flush(self) -> None: ...
 
+    def unsettled_seconds(self) -> float:
+        return 0.0
+
     async def waiting(self) -> Mapping[str, int]:
         return {}
 

@@ -48,6 +48,7 @@ class Backlogged(Partitions):
         self.behind = 0
         self.deaf = False
         """It takes no acknowledgement."""
+        self.kept_back_for = 0.0
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if self.deaf:
@@ -56,6 +57,9 @@ class Backlogged(Partitions):
 
     async def waiting(self) -> Mapping[str, int]:
         return {TOPIC: self.behind}
+
+    def unsettled_seconds(self) -> float:
+        return self.kept_back_for
 
 
 class Consumer:
@@ -233,6 +237,17 @@ def test_the_age_of_what_the_broker_was_not_told_of_is_shown(loop: SimulatedLoop
     assert age is not None
     assert 5.0 < age <= 20.0
     assert afterwards == 0.0
+
+
+def test_the_age_of_what_a_transport_keeps_back_is_shown(loop: SimulatedLoop) -> None:
+    consumer = start(loop, nothing)
+    consumer.broker.kept_back_for = 7.0
+    consumer.after(10.0)
+
+    age = consumer.shown("recado_commit_age_seconds", group="processor")
+    consumer.end()
+
+    assert age == 7.0
 
 
 def test_shards_that_are_taken_away_and_pauses_are_counted(loop: SimulatedLoop) -> None:

@@ -121,6 +121,10 @@ class MemorySubscription:
     async def flush(self) -> None:
         """See `Subscription.flush`: nothing is kept back."""
 
+    def unsettled_seconds(self) -> float:
+        """See `Subscription.unsettled_seconds`: nothing is kept back."""
+        return 0.0
+
     async def waiting(self) -> Mapping[str, int]:
         """See `Subscription.waiting`."""
         return self._transport.waiting(self._topics, self.tokens)

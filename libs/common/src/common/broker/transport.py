@@ -66,6 +66,13 @@ class Subscription(Protocol):
         """Make what was acknowledged durable now. Raises `DependencyDown`."""
         ...
 
+    def unsettled_seconds(self) -> float:
+        """Return for how long the oldest record is acknowledged that would yet come again.
+
+        0 where there is none: where `acknowledge` makes it durable, there never is.
+        """
+        ...
+
     async def waiting(self) -> Mapping[str, int]:
         """Count, by topic, the records that are ours to come and were not handed to us yet.
 

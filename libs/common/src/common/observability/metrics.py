@@ -6,6 +6,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from common.observability.counts import Counts
 from common.observability.distributions import Distributions
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -13,7 +14,7 @@ _WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120
 """Seconds that somebody waits for us, which are minutes when it goes wrong."""
 
 
-def begin_at_zero(counter: Counter, *values: Iterable[str]) -> None:
+def begin_at_zero(counter: Counter | Counts, *values: Iterable[str]) -> None:
     """Show a series for each combination of these label values, before anything was counted.
 
     A series that appears with its first event has no rate of it.
@@ -51,8 +52,11 @@ class Metrics:
         self.records_published = count(
             "recado_records_published", "Handed to the broker.", ["topic", "outcome"]
         )
-        self.records_handled = count(
-            "recado_records_handled", "Deliveries by outcome of the handler.", ["topic", "outcome"]
+        self.records_handled = Counts(
+            "recado_records_handled",
+            "Deliveries by outcome of the handler.",
+            ["topic", "outcome"],
+            registry=self.registry,
         )
         self.handle_seconds = Distributions(
             "recado_record_handle_seconds",
@@ -90,7 +94,7 @@ class Metrics:
         )
         self.commit_age_seconds = level(
             "recado_commit_age_seconds",
-            "Since the oldest record that the broker was not told of is finished.",
+            "Since the oldest record is finished that would yet come again.",
             ["group"],
         )
         self.shards_given_back = count(

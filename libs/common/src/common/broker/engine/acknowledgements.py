@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from common.broker.engine.held import Held
 from common.broker.outage import Outage, wait_unless
-from common.broker.transport import Subscription
+from common.broker.transport import Delivery, Subscription
 from common.errors import DependencyDown
 
 _ACKNOWLEDGING = "acknowledging"
@@ -22,7 +22,7 @@ class Acknowledgements:
         self._outage = outage
         self._moved = moved
         self._now = asyncio.get_running_loop().time
-        self._finished: list[Held] = []
+        self._finished: list[Delivery] = []
         self._since = 0.0
         """When the first of them was finished."""
         self.size = 0
@@ -35,17 +35,16 @@ class Acknowledgements:
         return len(self._finished)
 
     def age(self) -> float:
-        """Return since how many seconds the oldest of them is finished."""
-        if not self._finished:
-            return 0.0
-        return self._now() - self._since
+        """Return for how many seconds the oldest record is finished that would yet come again."""
+        own = self._now() - self._since if self._finished else 0.0
+        return max(own, self._subscription.unsettled_seconds())
 
     def add(self, held: Held) -> None:
         """Take over a finished record."""
         if not self._finished:
             self._since = self._now()
             self._some.set()
-        self._finished.append(held)
+        self._finished.append(held.delivery)
         self.size += held.size
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -67,12 +66,12 @@ class Acknowledgements:
         Raises `DependencyDown`; nothing is forgotten then.
         """
         async with self._one_call:
-            batch, now = self._finished.copy(), self._now()
+            batch, size, now = self._finished.copy(), self.size, self._now()
             if batch:
-                await self._subscription.acknowledge([held.delivery for held in batch])
+                await self._subscription.acknowledge(batch)
                 del self._finished[: len(batch)]
+                self.size -= size
                 self._since = now  # the rest was finished later
-                self.size -= sum([held.size for held in batch])
             if not self._finished:
                 self._some.clear()
             self._outage.ends(_ACKNOWLEDGING)

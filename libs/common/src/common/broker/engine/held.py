@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from enum import Enum, auto
-from typing import Any
+from typing import Any, Literal
 
 from common.broker.dead_letters.letters import DeadLetter
 from common.broker.transport import Delivery
@@ -12,44 +11,33 @@ from common.observability.correlation import Headers
 
 Key = tuple[str, str]
 
-
-class State(Enum):
-    """Where a held record is."""
-
-    QUEUED = auto()
-    RUNNING = auto()
-    RESTING = auto()
-    GONE = auto()
+State = Literal["queued", "running", "resting", "gone"]
+"""Where a held record is."""
 
 
 class Held:
-    """A delivery, and what became of it so far.
+    """A delivery, and what became of it so far."""
 
-    What most records never need is the class', and costs nothing until it is set.
-    """
-
-    state = State.QUEUED
-    behind: deque["Held"] | None = None
-    """Later records of its key, while it is the first of them."""
-    leaving = False
-    """Its shard is being taken away: it may finish, and is not tried again."""
-    event: Event[Any] | None = None
-    """What it says, once that was read."""
-    attempts = 0
-    failing_since: float | None = None
-    """On the loop's clock, as every time here."""
-    verdict: DeadLetter | None = None
-    """What is to be written before it is acknowledged, once it is given up."""
-    judged = False
-    """The verdict was found to say nothing against the consumer or the tenant."""
-    task: asyncio.Task[None] | None = None
-    started_at = 0.0
-    """When its handler began, the last time."""
-    reported = False
-    """It was said that its handler takes long."""
-    lost = False
-    """It was cut short: whatever its handler still does is not acknowledged."""
-    left: asyncio.Future[None] | None = None
+    __slots__ = (
+        "attempts",
+        "behind",
+        "delivery",
+        "event",
+        "failing_since",
+        "judged",
+        "key",
+        "leaving",
+        "left",
+        "lost",
+        "reported",
+        "size",
+        "started_at",
+        "state",
+        "task",
+        "tenant",
+        "traceparent",
+        "verdict",
+    )
 
     def __init__(self, delivery: Delivery) -> None:
         """Take a delivery into our hands."""
@@ -70,6 +58,28 @@ class Held:
         """Where it belongs in its trace."""
         self.size = size
         """In bytes, without the names of its headers."""
+        self.state: State = "queued"
+        self.behind: deque[Held] | None = None
+        """Later records of its key, while it is the first of them."""
+        self.leaving = False
+        """Its shard is being taken away: it may finish, and is not tried again."""
+        self.event: Event[Any] | None = None
+        """What it says, once that was read."""
+        self.attempts = 0
+        self.failing_since: float | None = None
+        """On the loop's clock, as every time here."""
+        self.verdict: DeadLetter | None = None
+        """What is to be written before it is acknowledged, once it is given up."""
+        self.judged = False
+        """The verdict was found to say nothing against the consumer or the tenant."""
+        self.task: asyncio.Task[None] | None = None
+        self.started_at = 0.0
+        """When its handler began, the last time."""
+        self.reported = False
+        """It was said that its handler takes long."""
+        self.lost = False
+        """It was cut short: whatever its handler still does is not acknowledged."""
+        self.left: asyncio.Future[None] | None = None
 
     @property
     def headers(self) -> Headers:

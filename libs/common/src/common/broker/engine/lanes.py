@@ -8,7 +8,7 @@ whose first record is queued waits for its turn among those of its tenant, and t
 from collections import deque
 from collections.abc import Collection, Iterator
 
-from common.broker.engine.held import Held, Key, State
+from common.broker.engine.held import Held, Key
 from common.broker.engine.turns import Turns
 from common.broker.transport import Delivery
 
@@ -52,27 +52,27 @@ class Lanes:
         else:
             head.behind.append(held)
 
-    def take(self) -> Held | None:
+    def take(self, now: float) -> Held | None:
         """Return the first record of the lane whose turn it is, or None."""
         held = self._turns.take()
         if held is not None:
-            held.state = State.RUNNING
+            held.state, held.started_at, held.reported = "running", now, False
         return held
 
     def rest(self, held: Held) -> None:
         """Let a running record wait; its lane waits behind it and takes up no slot."""
-        held.state = State.RESTING
+        held.state = "resting"
         self._turns.end(held)
 
     def wake(self, held: Held) -> None:
         """End a rest. A record that left meanwhile is passed over."""
-        if held.state is State.RESTING:
-            held.state = State.QUEUED
+        if held.state == "resting":
+            held.state = "queued"
             self._turns.add(held)
 
     def put_back(self, held: Held) -> None:
         """Undo `take`: the record is the next one to be taken."""
-        held.state = State.QUEUED
+        held.state = "queued"
         self._turns.end(held)
         self._turns.add_first(held)
 
@@ -102,12 +102,13 @@ class Lanes:
             first.behind = kept
             if first is not head:
                 self._turns.add(first)
+        self._turns.forget_the_gone()
         return running
 
     def _dropped(self, held: Held, shards: Collection[str] | None, running: list[Held]) -> bool:
         if shards is not None and held.delivery.shard not in shards:
             return False
-        if held.state is State.RUNNING:
+        if held.state == "running":
             held.leaving = True
             running.append(held)
             return False
@@ -115,7 +116,7 @@ class Lanes:
         return True
 
     def _forget(self, held: Held) -> None:
-        held.state = State.GONE
+        held.state = "gone"
         self._count -= 1
         self.size -= held.size
 

@@ -8,7 +8,7 @@ import structlog
 from common.broker.engine.acknowledgements import Acknowledgements
 from common.broker.engine.halting import Halting
 from common.broker.engine.handling import Handling
-from common.broker.engine.held import Held, State
+from common.broker.engine.held import Held
 from common.broker.engine.lanes import Lanes
 from common.broker.engine.limits import Limits
 from common.broker.engine.measures import Measures
@@ -88,7 +88,7 @@ class Session:
         """
         running = self._lanes.drop(shards)
         await _gone(running, self._limits.drain_seconds)
-        late = [held for held in running if held.state is not State.GONE]
+        late = [held for held in running if held.state != "gone"]
         for held in late:
             log.warning("handler cut short", topic=held.delivery.record.topic)
             held.lost = True
@@ -165,6 +165,6 @@ class Session:
 
 async def _gone(held: list[Held], seconds: float) -> None:
     """Wait until all of these left their lanes, at most so long."""
-    waiting = [each.gone() for each in held if each.state is not State.GONE]
+    waiting = [each.gone() for each in held if each.state != "gone"]
     if waiting:
         await asyncio.wait(waiting, timeout=seconds)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from common.broker.engine.acknowledgements import Acknowledgements
-from common.broker.engine.held import Held, State
+from common.broker.engine.held import Held
 from common.broker.engine.lanes import Lanes
 from common.broker.engine.limits import Limits
 from common.broker.engine.measures import Measures
@@ -70,8 +70,8 @@ class Watchdog:
     def _look(self, waiting: Mapping[str, int]) -> None:
         now, resting = asyncio.get_running_loop().time(), False
         for held in self._lanes.heads():
-            resting = resting or held.state is State.RESTING
-            if held.state is State.RUNNING and not held.reported:
+            resting = resting or held.state == "resting"
+            if held.state == "running" and not held.reported:
                 self._report_slow(held, now - held.started_at)
         has_work = len(self._lanes) > 0 or any(waiting.values())
         if resting or not has_work or self._waits() or self._lanes.settled != self._settled:

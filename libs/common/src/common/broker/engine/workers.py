@@ -78,13 +78,7 @@ class Workers:
         halted = self._halting.reason is not None
         if self._tasks is None or halted or self._outage.reason is not None:
             return None
-        return self._take()
-
-    def _take(self) -> Held | None:
-        held = self._lanes.take()
-        if held is not None:
-            held.started_at, held.reported = self._now(), False
-        return held
+        return self._lanes.take(self._now())
 
     def _start(self, held: Held) -> None:
         if self._tasks is not None:
@@ -101,7 +95,8 @@ class Workers:
                 except DependencyDown as error:
                     self._put_off(held, error)
                 except BaseException:  # cut short: it was not finished and comes again
-                    self._let_go(held)
+                    self._lanes.settle(held)
+                    self._well_again(held)
                     raise
                 else:
                     self._settled(held, delay)
@@ -113,14 +108,10 @@ class Workers:
         if delay is None and not held.lost:
             self._finished(held)
         if delay is None or held.leaving:
-            self._let_go(held)
+            self._lanes.settle(held)
         else:
             self._lanes.rest(held)
             asyncio.get_running_loop().call_later(delay, self._wake, held)
-            self._well_again(held)
-
-    def _let_go(self, held: Held) -> None:
-        self._lanes.settle(held)
         self._well_again(held)
 
     def _wake(self, held: Held) -> None:
@@ -141,7 +132,7 @@ class Workers:
         """Let the record that met the outage tell whether it is over."""
         if self._tasks is None:
             return
-        held = None if self._halting.reason is not None else self._take()
+        held = None if self._halting.reason is not None else self._lanes.take(self._now())
         if held is None:
             self._resume()
         else:

@@ -4,6 +4,7 @@
 # aiokafka carries no types
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -42,6 +43,8 @@ class Commits:
         self._committed: dict[TopicPartition, int] = {}
         self._one_call = asyncio.Lock()
         self._finished = 0
+        self._since: float | None = None
+        """When the first record was finished that no commit was sent for."""
         self._many = asyncio.Event()
         self.trouble: DependencyDown | None = None
         """Why the last commit failed; None while they succeed."""
@@ -57,18 +60,26 @@ class Commits:
 
     def finish(self, deliveries: Sequence[Delivery]) -> None:
         """Note records that are done."""
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
         for delivery in deliveries:
             token: Token = delivery.token
             progress, offset = token
-            progress.finish(offset)
+            progress.finish(offset, now)
         self._finished += len(deliveries)
         if self._finished >= _RECORDS:
             self._many.set()
 
+    def age(self) -> float:
+        """Return for how many seconds the oldest record is finished that no commit covers."""
+        since = [self._since, *[each.stuck_since for each in self._progress.values()]]
+        now = time.monotonic()
+        return now - min([each for each in since if each is not None], default=now)
+
     async def commit(self) -> None:
         """Make the progress durable. Raises `DependencyDown`; a later call tries again then."""
         async with self._one_call:
-            self._finished = 0
+            began, self._finished = time.monotonic(), 0
             self._many.clear()
             positions = {
                 partition: progress.position
@@ -78,6 +89,7 @@ class Commits:
             }
             if positions:
                 await self._send(positions)
+            self._since = began if self._finished else None  # what was finished meanwhile
 
     async def keep_committing(self) -> None:
         """Commit every second and every 500 records, for ever."""
@@ -94,6 +106,7 @@ class Commits:
         """Start anew: the next assignment reads from what was committed."""
         self._progress = {}
         self._committed = {}
+        self._since = None
 
     async def _send(self, positions: dict[TopicPartition, int]) -> None:
         try:

@@ -1,6 +1,7 @@
 """How far a partition is done without a gap, when its records finish in any order."""
 
 from collections import deque
+from collections.abc import Iterable
 
 
 class Contiguous:
@@ -12,29 +13,35 @@ class Contiguous:
     def __init__(self) -> None:
         """Start with nothing taken."""
         self._taken: deque[int] = deque()
-        self._finished: set[int] = set()
+        self._finished: dict[int, float] = {}
+        """What is done behind something that is not, and since when; the first is the oldest."""
         self._position: int | None = None
 
     def __len__(self) -> int:
         """Count what was taken and is not behind the position."""
         return len(self._taken)
 
-    def add(self, *offsets: int) -> None:
+    def add(self, offsets: Iterable[int]) -> None:
         """Take the next records."""
         self._taken.extend(offsets)
 
-    def finish(self, offset: int) -> None:
-        """Mark a taken record as done, once."""
+    def finish(self, offset: int, now: float) -> None:
+        """Mark a taken record as done, once; `now` never steps back."""
         if not self._taken or self._taken[0] != offset:
-            self._finished.add(offset)
+            self._finished[offset] = now
             return
         self._position = self._taken.popleft() + 1
         while self._taken and self._taken[0] in self._finished:
-            offset = self._taken.popleft()
-            self._finished.remove(offset)
-            self._position = offset + 1
+            following = self._taken.popleft()
+            del self._finished[following]
+            self._position = following + 1
 
     @property
     def position(self) -> int | None:
         """The offset to commit: everything before it is done. None until the first is done."""
         return self._position
+
+    @property
+    def stuck_since(self) -> float | None:
+        """When the first was done of what is behind something that is not; None without any."""
+        return next(iter(self._finished.values()), None)

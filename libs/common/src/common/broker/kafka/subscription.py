@@ -10,8 +10,7 @@ committed. So whatever is not committed by the end of a revocation is forgotten 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import structlog
 from aiokafka import (
@@ -23,7 +22,7 @@ from aiokafka import (
 from aiokafka.errors import KafkaError
 
 from common.broker.kafka.address import Address
-from common.broker.kafka.commits import Commits, Token
+from common.broker.kafka.commits import Commits
 from common.broker.kafka.failures import away, classified
 from common.broker.transport import Delivery, Revoked, SubscriptionLostError
 from common.errors import DependencyDown
@@ -93,6 +92,10 @@ class KafkaSubscription(ConsumerRebalanceListener):
     async def flush(self) -> None:
         """See `Subscription.flush`."""
         await self._commits.commit()
+
+    def unsettled_seconds(self) -> float:
+        """See `Subscription.unsettled_seconds`."""
+        return self._commits.age()
 
     async def waiting(self) -> Mapping[str, int]:
         """See `Subscription.waiting`; counted by the broker, so for paused partitions too."""
@@ -165,14 +168,12 @@ class KafkaSubscription(ConsumerRebalanceListener):
 
     def _hold_back_the_busy(self, room: int) -> None:
         """Leave room for other partitions when one fills half the window behind a slow key."""
-        partitions = self._consumer.assignment()
-        window = room + sum(map(self._commits.held, partitions))
-        busy = {each for each in partitions if self._commits.held(each) > window // 2}
+        held = {each: self._commits.held(each) for each in self._consumer.assignment()}
+        window = room + sum(held.values())
+        busy = {each for each, records in held.items() if records > window // 2}
         paused = self._consumer.paused()
         self._consumer.pause(*(busy - paused))
-        self._consumer.resume(
-            *(each for each in paused - busy if self._commits.held(each) <= window // 4)
-        )
+        self._consumer.resume(*(each for each in paused - busy if held[each] <= window // 4))
 
     async def _break_silence(self) -> None:
         """aiokafka hides a broker that is away: whoever hears nothing must ask."""  # noqa: D403
@@ -182,20 +183,25 @@ class KafkaSubscription(ConsumerRebalanceListener):
 
     def _deliveries(
         self, partition: TopicPartition, records: Sequence[ConsumerRecord[bytes, bytes]]
-    ) -> Iterator[Delivery]:
+    ) -> Sequence[Delivery]:
         topic, shard, number = self._topic(partition), _shard(partition), partition.partition
         progress = self._commits.progress(partition)
-        progress.add(*[record.offset for record in records])
-        for record in records:
-            key, value = (record.key or b"").decode(errors="replace"), record.value or b""
-            token: Token = progress, record.offset
-            yield Delivery(
-                Record(topic, key, _without_none(record.headers), value),
+        progress.add([record.offset for record in records])
+        return [
+            Delivery(
+                Record(
+                    topic,
+                    (record.key or b"").decode(errors="replace"),
+                    _without_none(record.headers),
+                    record.value or b"",
+                ),
                 # a topic that was deleted and made anew counts its offsets again, in another time
                 f"{number}/{record.offset}@{record.timestamp}",
-                token,
+                (progress, record.offset),
                 shard,
             )
+            for record in records
+        ]
 
     def _topic(self, partition: TopicPartition) -> str:
         return partition.topic.removeprefix(self._address.prefix)
@@ -210,4 +216,4 @@ def _without_none(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
     for _, value in headers:
         if value is None:
             return tuple((name, value or b"") for name, value in headers)
-    return cast("Headers", headers)
+    return headers  # pyright: ignore[reportReturnType] - there is none

@@ -129,6 +129,10 @@ class SqliteSubscription:
     async def flush(self) -> None:
         """See `Subscription.flush`: nothing is kept back."""
 
+    def unsettled_seconds(self) -> float:
+        """See `Subscription.unsettled_seconds`: nothing is kept back."""
+        return 0.0
+
     async def waiting(self) -> Mapping[str, int]:
         """See `Subscription.waiting`: not what is behind a record that another process has."""
 
