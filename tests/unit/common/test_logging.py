@@ -67,6 +67,17 @@ def test_an_exception_is_told_without_the_numbers_that_a_driver_quotes(
     assert "BR.13491" not in output.getvalue()
 
 
+def test_what_becomes_text_only_when_it_is_written_is_masked_too(output: io.StringIO) -> None:
+    cause = ConnectionError("no answer from whatsapp:+5511999990001")
+
+    structlog.get_logger().info("call failed", cause=cause, tried=[cause], after=[1, None, 0.5])
+
+    line = json.loads(output.getvalue())
+    assert line["cause"] == "no answer from whatsapp:+55***01"
+    assert line["tried"] == [line["cause"]]
+    assert line["after"] == [1, None, 0.5]
+
+
 def test_a_terminal_is_told_no_more_than_a_file(
     output: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,8 @@ _PRIVATE = frozenset(
 )
 _ADDRESS = re.compile(r"\+\d{7,15}|(?<=whatsapp:)[A-Z]{2}\.\w+")
 """A phone number, or the id that WhatsApp gives in its place to those who hide theirs."""
+_HARMLESS = frozenset((int, float, bool, type(None), datetime))
+"""Types of values that hold neither. Anything else is written as text."""
 
 
 def configure(settings: LogSettings, service: str) -> None:
@@ -64,7 +66,10 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if name in _PRIVATE:
             event[name] = "***"
-        elif name != "event" and _may_hold_address(value):
+        elif type(value) is str:
+            if ("+" in value or "whatsapp:" in value) and name != "event":
+                event[name] = _masked(value)
+        elif type(value) not in _HARMLESS:
             event[name] = _masked(value)
     return event
 
@@ -80,19 +85,15 @@ def _for_machines() -> list[Processor]:
     return [frames, redact, _as_json]
 
 
-def _may_hold_address(value: object) -> bool:
-    return not isinstance(value, str) or "+" in value or "whatsapp:" in value
-
-
 def _masked(value: object) -> object:
-    """Mask addresses in texts and in whatever is nested, as an exception's frames are."""
-    if isinstance(value, str):
-        return _ADDRESS.sub(_mask, value)
+    """Mask addresses in whatever is nested, as an exception's frames are, and written as text."""
+    if type(value) in _HARMLESS:
+        return value
     if isinstance(value, dict):
         return {name: _masked(each) for name, each in cast("dict[object, object]", value).items()}
     if isinstance(value, list | tuple):
         return [_masked(each) for each in cast("Sequence[object]", value)]
-    return value
+    return _ADDRESS.sub(_mask, str(value))
 
 
 def _mask(address: re.Match[str]) -> str:
@@ -122,7 +123,7 @@ def _write_time(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()
+    return orjson.dumps(event, option=orjson.OPT_UTC_Z).decode()
 
 
 def _send_libraries_through(shared: list[Processor], renderer: list[Processor]) -> None:
