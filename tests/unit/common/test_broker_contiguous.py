@@ -33,17 +33,32 @@ def test_holes_in_the_offsets_do_not_hold_the_position_back() -> None:
     assert len(progress) == 1
 
 
-def test_what_is_done_behind_a_gap_is_stuck_since_the_first_of_it() -> None:
+def test_what_is_done_is_unsettled_until_a_commit_covers_it() -> None:
     progress = Contiguous()
     progress.add([1, 2, 3, 4])
 
     progress.finish(3, 10.0)
-    progress.finish(2, 20.0)
-    stuck = progress.stuck_since
-    progress.finish(1, 30.0)
+    progress.finish(1, 20.0)
+    first = progress.unsettled_since
+    progress.settle(2, 25.0)
+    behind_a_gap = progress.unsettled_since
+    progress.finish(2, 30.0)
+    without_a_gap = progress.unsettled_since
+    progress.settle(4, 35.0)
 
-    assert stuck == 10.0
-    assert progress.stuck_since is None
+    assert (first, behind_a_gap, without_a_gap) == (10.0, 10.0, 10.0)
+    assert progress.unsettled_since is None
+
+
+def test_what_is_done_while_a_commit_is_made_is_unsettled_since_then() -> None:
+    progress = Contiguous()
+    progress.add([1, 2])
+
+    progress.finish(1, 10.0)
+    progress.finish(2, 20.0)
+    progress.settle(2, 15.0)
+
+    assert progress.unsettled_since == 15.0
 
 
 @given(st.sets(st.integers(0, 60)), st.data())

@@ -199,6 +199,49 @@ def test_a_job_that_ends_during_a_claim_made_its_room_too_late_for_it() -> None:
     assert agenda.next_look == 3.0
 
 
+def test_room_that_is_made_during_the_claim_that_misses_a_job_is_seen() -> None:
+    agenda = looked_at(0.0)
+    looked(agenda, 0.5, running := job(), job(key="c2"))
+    expect(agenda, 1.0, key="waits")
+    expect(agenda, 1.0, OTHER)
+
+    agenda.ended(running, 1.001)
+    looked(agenda, 1.0, job(OTHER))
+
+    assert agenda.next_look == 1.001
+
+
+def test_room_that_the_last_job_of_a_tenant_leaves_during_that_claim_is_seen() -> None:
+    agenda = looked_at(0.0)
+    looked(agenda, 0.5, last := job())
+    expect(agenda, 1.0, key="waits")
+    expect(agenda, 1.0, OTHER)
+
+    agenda.ended(last, 1.001)
+    looked(agenda, 1.0, job(OTHER))
+
+    assert agenda.next_look == 1.001
+
+
+def test_a_second_look_is_no_poll_for_all_kinds() -> None:
+    agenda = looked_at(0.0)
+    expect(agenda, 1.0)
+
+    looked(agenda, 1.0)
+
+    assert agenda.next_look < agenda.next_poll == 1.0 + PAUSE
+
+
+def test_no_more_is_remembered_of_a_busy_tenant_than_helps() -> None:
+    agenda, _ = at_its_cap()
+
+    for number in range(1_000):
+        expect(agenda, 2.0, key=f"another process takes {number}")
+    looked(agenda, 2.0, job(OTHER))
+
+    assert len(agenda._missed[TENANT]) <= 100  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - memory is not seen otherwise
+
+
 def test_a_claim_that_others_filled_does_not_make_it_forget_whom_it_missed() -> None:
     agenda, first, second = with_two_running()
     agenda.ended(first, 2.0)

@@ -36,6 +36,10 @@ def test_where_there_is_not_enough_the_first_comes_first(first: str) -> None:
     assert shares == {"timer": 1, "resume": 1, first: 1}
 
 
+def test_with_fewer_slots_than_kinds_who_waits_longest_comes_first_though_it_runs() -> None:
+    assert Slots(3, KINDS).shares(Counter(turn=2), KINDS) == {"turn": 1}
+
+
 @given(st.integers(1, 20), RUNNING, ASKED)
 def test_shares_are_no_more_than_what_is_free_and_leave_out_no_idle_kind(
     count: int, running: Counter[str], asked: list[str]
@@ -47,5 +51,7 @@ def test_shares_are_no_more_than_what_is_free_and_leave_out_no_idle_kind(
 
     assert sum(shares.values()) <= max(0, slots.free(running, ready))
     assert all(share > 0 for share in shares.values())
+    if ready:
+        assert count >= len(KINDS) or ready[0] in shares
     if count >= len(KINDS):
         assert all(kind in shares for kind in ready if not running[kind])

@@ -3,8 +3,7 @@
 import heapq
 import math
 import random
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from common.ids import Ulid
 from common.jobs.job import Job, JobName
@@ -12,6 +11,7 @@ from common.jobs.job import Job, JobName
 _HORIZON = 60.0  # seconds: what falls due later is left to the polls
 _SECOND_LOOK = (0.1, 0.2)  # seconds
 _PROMPT = 0.1  # seconds: who was taken later than that after its time had to wait for its turn
+_REMEMBERED = 100  # jobs of a tenant: that there were more is seen when one of them is taken late
 
 
 def between_polls(poll_seconds: float) -> float:
@@ -29,12 +29,12 @@ class Agenda:
     def __init__(self, now: float) -> None:
         """Look at once."""
         self._poll_at = now
-        self._room_at = math.inf
+        self._look_at = math.inf
         self._not_before = now
         self._due: list[tuple[float, JobName]] = []
         self._running: set[Job] = set()
-        self._missed = defaultdict[Ulid, set[JobName]](set)  # due, of tenants that have their fill
-        self._has_room: dict[Ulid, float] = {}  # tenants of missed jobs, since when
+        self._missed: dict[Ulid, set[JobName]] = {}  # due, of tenants that have as many as they may
+        self._ended: dict[Ulid, float] = {}  # tenants of jobs that ended since the last look, when
         self._in_doubt = False
 
     @property
@@ -46,7 +46,7 @@ class Agenda:
     def next_look(self) -> float:
         """When there is a reason to look, and nothing against it."""
         first_due = self._due[0][0] if self._due else math.inf
-        return max(min(self._poll_at, self._room_at, first_due), self._not_before)
+        return max(min(self._poll_at, self._look_at, first_due), self._not_before)
 
     def expect(self, job: JobName, due_at: float, now: float) -> None:
         """Look when a job falls due."""
@@ -60,10 +60,9 @@ class Agenda:
         waits for room.
         """
         self._running.discard(job)
-        if job.tenant in self._missed:
-            self._has_room[job.tenant] = now
+        self._ended[job.tenant] = now
         if job.tenant in self._missed or job.late > _PROMPT:
-            self._room_at = now
+            self._look_at = now
 
     def rest_until(self, time: float) -> None:
         """Look for nothing before `time`."""
@@ -77,17 +76,21 @@ class Agenda:
         with as many as they may have.
         """
         expected = self._fallen_due(began)
-        self._running.update(found)
-        self._miss(expected, found)
-        self._in_doubt = not found and bool(expected or (self._has_room and not self._in_doubt))
-        if len(found) == wanted:
-            self._room_at = began
-        elif self._room_at <= began:
-            self._room_at = math.inf
+        had_room = {each for each in self._missed if self._ended.get(each, math.inf) <= began}
+        self._in_doubt = not found and bool(expected or (had_room and not self._in_doubt))
+        later = {tenant: at for tenant, at in self._ended.items() if at > began}
         if len(found) < wanted and not self._in_doubt:
-            self._forget(began, found)
-        rest = random.uniform(*_SECOND_LOOK) if self._in_doubt else pause  # noqa: S311 - jitter
-        self._poll_at = began + rest
+            for tenant in had_room - {job.tenant for job in found}:
+                del self._missed[tenant]  # another process took what was not found
+            self._ended = later
+        self._miss(expected, found, later)
+        self._poll_at = began + pause
+        self._look_at = min(
+            self._look_at if self._look_at > began else math.inf,
+            began if len(found) == wanted else math.inf,
+            began + random.uniform(*_SECOND_LOOK) if self._in_doubt else math.inf,  # noqa: S311 - jitter
+            *(at for tenant, at in later.items() if tenant in self._missed),
+        )
 
     def _fallen_due(self, time: float) -> set[JobName]:
         jobs: set[JobName] = set()
@@ -95,19 +98,18 @@ class Agenda:
             jobs.add(heapq.heappop(self._due)[1])
         return jobs
 
-    def _miss(self, expected: set[JobName], found: Collection[Job]) -> None:
-        """Remember for whom the end of a job that runs here may make room."""
-        for missed in expected:
-            self._missed[missed.tenant].add(missed)
+    def _miss(
+        self, expected: Iterable[JobName], found: Collection[Job], ended: Collection[Ulid]
+    ) -> None:
+        """Remember for whom the end of a job that runs here makes room, or made it meanwhile."""
+        for name in expected:
+            names = self._missed.setdefault(name.tenant, set())
+            if len(names) < _REMEMBERED:
+                names.add(name)
         for job in found:
-            self._missed[job.tenant].discard(job.name)
-        busy = {job.tenant for job in self._running}
-        for tenant in [each for each, jobs in self._missed.items() if not jobs or each not in busy]:
-            del self._missed[tenant]
-
-    def _forget(self, began: float, found: Collection[Job]) -> None:
-        """Forget what was not found although there was room: another process took it."""
-        later = {tenant: since for tenant, since in self._has_room.items() if since > began}
-        for tenant in self._has_room.keys() - later.keys() - {job.tenant for job in found}:
-            self._missed.pop(tenant, None)
-        self._has_room = later
+            self._missed.get(job.tenant, set()).discard(job.name)
+        self._running.update(found)
+        here = {job.tenant for job in self._running}.union(ended)
+        self._missed = {
+            tenant: names for tenant, names in self._missed.items() if names and tenant in here
+        }

@@ -19,12 +19,13 @@ class Slots:
         return self._count - running.total() - kept
 
     def shares(self, running: Counter[str], kinds: Sequence[str]) -> Mapping[str, int]:
-        """Divide what is free among these kinds: first those of which nothing runs, then in turn.
+        """Divide what is free among these kinds in their order; one that gets nothing is left out.
 
-        One that gets nothing is left out.
+        Where each has a slot of its own, those of which nothing runs get theirs first.
         """
         free, shares = self.free(running, kinds), dict[str, int]()
-        in_turn = sorted(kinds, key=lambda kind: running[kind] > 0)
+        owned = self._count >= len(self._kinds)
+        in_turn = sorted(kinds, key=lambda kind: owned and running[kind] > 0)
         for taken, kind in enumerate(in_turn):
             share = -(-free // (len(in_turn) - taken))  # rounded up, so that the first get the rest
             if share > 0:

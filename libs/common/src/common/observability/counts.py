@@ -39,6 +39,8 @@ class Counts(Collector):
 
     def labels(self, *values: str) -> Count:
         """Return that of some values of the labels: for ever the same, so keep it."""
+        if len(values) != len(self._labels):
+            raise ValueError(f"{self._name} has labels {self._labels}, not {values}")
         return self._counts.setdefault(values, Count())
 
     def collect(self) -> Iterator[CounterMetricFamily]:

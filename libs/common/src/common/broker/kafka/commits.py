@@ -43,14 +43,12 @@ class Commits:
         self._committed: dict[TopicPartition, int] = {}
         self._one_call = asyncio.Lock()
         self._finished = 0
-        self._since: float | None = None
-        """When the first record was finished that no commit was sent for."""
         self._many = asyncio.Event()
         self.trouble: DependencyDown | None = None
         """Why the last commit failed; None while they succeed."""
 
     def held(self, partition: TopicPartition) -> int:
-        """Count the records of a partition that no commit covers yet."""
+        """Count the records of a partition that are not done, or behind one that is not."""
         progress = self._progress.get(partition)
         return 0 if progress is None else len(progress)
 
@@ -61,7 +59,6 @@ class Commits:
     def finish(self, deliveries: Sequence[Delivery]) -> None:
         """Note records that are done."""
         now = time.monotonic()
-        self._since = now if self._since is None else self._since
         for delivery in deliveries:
             token: Token = delivery.token
             progress, offset = token
@@ -72,24 +69,24 @@ class Commits:
 
     def age(self) -> float:
         """Return for how many seconds the oldest record is finished that no commit covers."""
-        since = [self._since, *[each.stuck_since for each in self._progress.values()]]
-        now = time.monotonic()
-        return now - min([each for each in since if each is not None], default=now)
+        now, all_since = time.monotonic(), [e.unsettled_since for e in self._progress.values()]
+        return now - min([since for since in all_since if since is not None], default=now)
 
     async def commit(self) -> None:
         """Make the progress durable. Raises `DependencyDown`; a later call tries again then."""
         async with self._one_call:
             began, self._finished = time.monotonic(), 0
             self._many.clear()
+            progress = self._progress
             positions = {
-                partition: progress.position
-                for partition, progress in self._progress.items()
-                if progress.position is not None
-                and progress.position != self._committed.get(partition)
+                partition: each.position
+                for partition, each in progress.items()
+                if each.position is not None and each.position != self._committed.get(partition)
             }
             if positions:
                 await self._send(positions)
-            self._since = began if self._finished else None  # what was finished meanwhile
+            for partition, position in positions.items():
+                progress[partition].settle(position, began)
 
     async def keep_committing(self) -> None:
         """Commit every second and every 500 records, for ever."""
@@ -106,7 +103,6 @@ class Commits:
         """Start anew: the next assignment reads from what was committed."""
         self._progress = {}
         self._committed = {}
-        self._since = None
 
     async def _send(self, positions: dict[TopicPartition, int]) -> None:
         try:

@@ -1,5 +1,6 @@
 """How far a partition is done without a gap, when its records finish in any order."""
 
+import math
 from collections import deque
 from collections.abc import Iterable
 
@@ -16,6 +17,8 @@ class Contiguous:
         self._finished: dict[int, float] = {}
         """What is done behind something that is not, and since when; the first is the oldest."""
         self._position: int | None = None
+        self.unsettled_since: float | None = None
+        """When the oldest record was done that no commit covers; None without any."""
 
     def __len__(self) -> int:
         """Count what was taken and is not behind the position."""
@@ -27,6 +30,8 @@ class Contiguous:
 
     def finish(self, offset: int, now: float) -> None:
         """Mark a taken record as done, once; `now` never steps back."""
+        if self.unsettled_since is None:
+            self.unsettled_since = now
         if not self._taken or self._taken[0] != offset:
             self._finished[offset] = now
             return
@@ -41,7 +46,9 @@ class Contiguous:
         """The offset to commit: everything before it is done. None until the first is done."""
         return self._position
 
-    @property
-    def stuck_since(self) -> float | None:
-        """When the first was done of what is behind something that is not; None without any."""
-        return next(iter(self._finished.values()), None)
+    def settle(self, position: int, at: float) -> None:
+        """Take note that a commit of `position`, which was read at `at`, was made."""
+        later = [next(iter(self._finished.values()), math.inf)]
+        if self._position != position:
+            later.append(at)
+        self.unsettled_since = None if min(later) == math.inf else min(later)

@@ -74,6 +74,8 @@ class KafkaTransport:
         Where somebody changed the partitions of a topic, all are read and judged again, and we go
         on: the order of its keys broke with that change, and no refusal of ours would mend it. That
         all processes soon spread keys alike is what can be had, and this call sees to it.
+        Only where topics have to be safe and are not any more, nothing is published until somebody
+        mends them.
         """
         async with classified(self._address), asyncio.timeout(_CHECK_SECONDS):
             topics = await self._topics.get()
