@@ -27,7 +27,7 @@ def test_a_span_is_below_the_one_around_it(monkeypatch: pytest.MonkeyPatch) -> N
 
     with (
         tracing.span("above", kind=SpanKind.SERVER),
-        tracing.span("below", kind=SpanKind.PRODUCER, topic="sends"),
+        tracing.span("below", kind=SpanKind.PRODUCER, attributes={"topic": "sends"}),
     ):
         pass
 

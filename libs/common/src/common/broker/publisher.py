@@ -40,7 +40,7 @@ class Publisher:
         self, record: Record, context: Context | None, deadline: float | None
     ) -> None:
         name, destination = f"send {record.topic}", {"messaging.destination.name": record.topic}
-        with tracing.span(name, kind=SpanKind.PRODUCER, context=context, **destination):
+        with tracing.span(name, kind=SpanKind.PRODUCER, context=context, attributes=destination):
             outcome = "failed"
             try:
                 await self._send(record, deadline or self._patience)

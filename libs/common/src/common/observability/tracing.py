@@ -1,6 +1,6 @@
 """Spans across services: W3C trace context in the records' headers."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import Tracer as SdkTracer
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import INVALID_SPAN, Link, SpanKind, StatusCode, Tracer, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from common.observability import correlation
@@ -46,7 +46,12 @@ def tracer() -> Tracer:
 
 @contextmanager
 def span(
-    name: str, *, kind: SpanKind, context: Context | None = None, **attributes: str
+    name: str,
+    *,
+    kind: SpanKind,
+    context: Context | None = None,
+    attributes: Mapping[str, str] | None = None,
+    links: Sequence[Link] = (),
 ) -> Generator[None]:
     """Do the work inside within a span, below the span of `context` or else the current one.
 
@@ -57,7 +62,7 @@ def span(
     if above.is_valid and not above.trace_flags.sampled:
         yield
         return
-    one = tracer().start_span(name, context, kind, attributes)
+    one = tracer().start_span(name, context, kind, attributes, links)
     token = attach(trace.set_span_in_context(one))
     try:
         yield

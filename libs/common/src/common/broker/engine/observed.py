@@ -21,10 +21,10 @@ def observed(held: Held) -> Generator[None]:
     published = trace.get_current_span(context).get_span_context()
     before = correlation.at_hand.set(held)
     try:
-        with tracing.tracer().start_as_current_span(
+        with tracing.span(
             f"handle {topic}",
-            context=context,
             kind=SpanKind.CONSUMER,
+            context=context,
             attributes={"messaging.destination.name": topic},
             links=(Link(published),) if published.is_valid else (),
         ):
