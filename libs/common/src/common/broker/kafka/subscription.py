@@ -30,7 +30,7 @@ from common.events import Headers, Record
 
 log = structlog.get_logger()
 
-_POLL_MILLISECONDS = 250
+_POLL_MILLISECONDS = 500
 _POLL_RECORDS = 100
 """Few enough that they are still in the CPU's cache when they are handled, and let go of."""
 _FETCH_SECONDS = 0.5

@@ -36,6 +36,8 @@ _REQUEST_SECONDS = 40.0
 _METADATA_MILLISECONDS = 5000
 """How soon a reader learns who leads in place of a broker that hangs, and so never answers it."""
 _NEVER_MILLISECONDS = 2**31 - 1
+_FETCH_WAIT_MILLISECONDS = 1000
+"""How long a broker that has nothing new may wait with its answer; a new record ends that."""
 _PARTITION_BYTES, _FETCH_BYTES = 262_144, 8_388_608
 _LEAVE_SECONDS = 10.0
 _CHECK_SECONDS = 2.0
@@ -126,6 +128,7 @@ class KafkaTransport:
             metadata_max_age_ms=_METADATA_MILLISECONDS,
             # a consumer that pauses for an hour stays a member
             max_poll_interval_ms=_NEVER_MILLISECONDS,
+            fetch_max_wait_ms=_FETCH_WAIT_MILLISECONDS,
             max_partition_fetch_bytes=_PARTITION_BYTES,
             fetch_max_bytes=_FETCH_BYTES,
         )
