@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from common.backoff import upper_end
 from common.broker.connect import open_transport
 from common.broker.engine.retry import RetryPolicy
 from common.broker.publisher import Publisher
@@ -116,7 +117,7 @@ class Punctual(RetryPolicy):
 
     def delay(self, attempts: int, failing_for: float) -> float | None:
         given_up = super().delay(attempts, failing_for) is None
-        return None if given_up else self.upper_end(attempts)
+        return None if given_up else upper_end(self.first, self.longest, attempts)
 
 
 async def test_a_failing_record_is_tried_again_after_its_back_off_while_others_go_on(

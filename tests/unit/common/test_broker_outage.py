@@ -60,6 +60,12 @@ def test_probes_come_at_growing_distances_up_to_the_longest(outage: Outage) -> N
         assert upper_end / 2 <= delay <= upper_end
 
 
+def test_an_outage_of_days_is_probed_to_its_end(outage: Outage) -> None:
+    delays = [outage.begins("handling", AWAY) for _ in range(10_000)]
+
+    assert all(2.0 <= delay <= 4.0 for delay in delays[2:])
+
+
 def test_a_new_outage_is_probed_soon_again(outage: Outage) -> None:
     for _ in range(4):
         outage.begins("handling", AWAY)

@@ -6,6 +6,7 @@ import time
 
 import structlog
 
+from common.backoff import upper_end
 from common.errors import DependencyDown
 from common.observability.metrics import Metrics
 
@@ -50,8 +51,8 @@ class Outage:
             )
         self.reason = str(error)
         self._probes[source] = probes = self._probes.get(source, 0) + 1
-        upper_end = min(self._longest, self._first * 2.0 ** (probes - 1))
-        return random.uniform(upper_end / 2, upper_end)  # noqa: S311 - jitter guards nothing
+        end = upper_end(self._first, self._longest, probes)
+        return random.uniform(end / 2, end)  # noqa: S311 - jitter guards nothing
 
     def ends(self, source: str) -> bool:
         """Note that a source is well; tell whether the consumer goes on now, having been paused."""

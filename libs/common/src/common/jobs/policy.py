@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
+from common.backoff import upper_end
 from common.settings import JobSettings, KindRetry
 
 _LONGEST_WHILE_AWAY = 15.0  # seconds: the work itself is sound, and goes on soon after the outage
@@ -41,12 +42,8 @@ class RetryPolicy:
         return self.attempts is not None and attempts > self.attempts
 
     def rest(self, attempts: int, chance: float) -> timedelta:
-        """Rest anywhere between nothing and an end that doubles: full jitter parts jobs best.
-
-        `chance` is in [0, 1). (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
-        """
-        doubled = self.first * 2.0 ** min(attempts - 1, 62)
-        return timedelta(seconds=chance * min(self.longest, doubled))
+        """Rest anywhere between nothing and an end that doubles; `chance` is in [0, 1)."""
+        return timedelta(seconds=chance * upper_end(self.first, self.longest, attempts))
 
     def rest_while_away(self, lasted: float, chance: float) -> timedelta:
         """Rest about as long as the outage has lasted, which needs no count of attempts."""

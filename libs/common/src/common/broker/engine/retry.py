@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from common.backoff import upper_end
 from common.errors import StartError
 from common.events import TOPICS
 from common.settings import BrokerSettings, TopicRetry
@@ -12,11 +13,7 @@ from common.settings import BrokerSettings, TopicRetry
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential back-off with full jitter, in seconds, bounded in attempts and in time.
-
-    Full jitter (any time between nothing and the upper end) spreads the retries of many keys that
-    failed together: aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter.
-    """
+    """Exponential back-off with full jitter, in seconds, bounded in attempts and in time."""
 
     attempts: int
     first: float
@@ -50,16 +47,12 @@ class RetryPolicy:
         """
         if attempts >= self.attempts or failing_for >= self.budget:
             return None
-        wait = random.uniform(0.0, self.upper_end(attempts))  # noqa: S311 - jitter guards nothing
+        wait = random.uniform(0.0, upper_end(self.first, self.longest, attempts))  # noqa: S311 - jitter guards nothing
         return self.within_budget(wait, failing_for)
 
     def within_budget(self, wait: float, failing_for: float) -> float:
         """Cut a wait short where it would pass the budget: the last attempt is at its end."""
         return min(wait, max(0.0, self.budget - failing_for))
-
-    def upper_end(self, attempts: int) -> float:
-        """Return the longest wait after so many failed attempts."""
-        return min(self.longest, self.first * 2.0 ** (attempts - 1))
 
 
 def _merged(default: RetryPolicy, own: TopicRetry) -> RetryPolicy:
