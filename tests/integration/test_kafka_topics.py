@@ -1,20 +1,21 @@
 """Topics on a real Kafka: made safe, never changed, and refused where they may lose records."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from zlib import crc32
 
 import pytest
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
 
 from common.broker.connect import open_transport
 from common.broker.publisher import Publisher
-from common.broker.transport import Transport
+from common.broker.transport import Delivery, Transport
 from common.errors import DependencyDown, PermanentError
 from common.events import MESSAGES_RECEIVED, TOPICS, Record, encode
 from common.ids import new_id
@@ -181,6 +182,38 @@ async def test_a_record_that_the_broker_refuses_does_not_spoil_those_after_it(
 
         for _ in range(3):
             await publisher.publish_record(FINE)
+
+
+async def test_records_that_the_broker_deleted_before_they_were_read_are_told_of(
+    kafka_server: KafkaCluster,
+) -> None:
+    settings = settings_for(kafka_server).model_copy(update={"partitions": 1})
+    async with open_transport(settings) as transport:
+        for _ in range(3):
+            await transport.publish(FINE)
+        await read_one(transport)
+        async with administering(kafka_server) as admin:
+            await admin.delete_records({TopicPartition(received(settings), 0): RecordsToDelete(3)})
+        await transport.publish(FINE)
+
+        with structlog.testing.capture_logs() as logs:
+            late = await read_one(transport)
+
+    assert late.record_id.startswith("0/3@")
+    (told,) = [line for line in logs if line["event"] == "records gone before they were read"]
+    assert told["log_level"] == "error"
+    assert received(settings) in told["said"]
+
+
+async def read_one(transport: Transport) -> Delivery:
+    async def revoked(shards: Collection[str]) -> None:
+        del shards
+
+    async with transport.subscribe("reader", [MESSAGES_RECEIVED], revoked) as subscription:
+        (delivery,) = await eventually(lambda: subscription.fetch(1), within=30.0)
+        await subscription.acknowledge([delivery])
+        await subscription.flush()
+    return delivery
 
 
 def settings_for(cluster: KafkaCluster) -> BrokerSettings:

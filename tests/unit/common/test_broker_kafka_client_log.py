@@ -58,3 +58,19 @@ def test_taking_the_log_over_again_tells_nothing_twice(told: list[EventDict]) ->
     CLIENT.error("Unable to update metadata")
 
     assert len(told) == 1
+
+
+def test_records_that_were_deleted_unread_are_told_of_though_the_client_only_mentions_them(
+    told: list[EventDict],
+) -> None:
+    quiet_client()
+    fetcher = logging.getLogger("aiokafka.consumer.fetcher")
+    fetcher.info("Updating fetch positions for partitions %s", "x")
+    for partition in (0, 1):
+        fetcher.info(
+            "Fetch offset %s is out of range for partition %s, resetting offset", 7, partition
+        )
+
+    assert [(each["log_level"], each["event"]) for each in told] == [
+        ("error", "records gone before they were read")
+    ] * 2

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache, partial
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -41,6 +42,8 @@ _RETRY_CALLBACKS: Final = "rc=5&rp=5xx,ct,rt&ct=2000&rt=4000"
 """By default Twilio calls once more, and only when it could not connect
 (twilio.com/docs/usage/webhooks/webhooks-connection-overrides)."""
 _LISTED: Final = 50
+_CLIENTS: Final = 500
+"""Some ten kilobytes each, with credentials that may be replaced."""
 _SERVICE: Final = "MG"
 _DEFINITE: Final = frozenset(range(400, 500)) - {408}
 """A request time-out comes from something on the way, which may have passed the request on."""
@@ -67,10 +70,9 @@ class TwilioSender:
 
     def __init__(self, http: TwilioHttp, status_callback_base: str, metrics: Metrics) -> None:
         """Have Twilio call back at `status_callback_base`, the gateway's public address."""
-        self._http = http
         self._status_callback_base = status_callback_base
         self._metrics = metrics
-        self._messages: dict[tuple[str, str, str], MessageList] = {}
+        self._messages = lru_cache(_CLIENTS)(partial(_messages, http))
 
     async def create(self, account: ChannelAccount, message: OutgoingMessage) -> SendResult:
         """See `MessageSender.create`."""
@@ -124,22 +126,18 @@ class TwilioSender:
         user, password = account.account_sid, account.auth_tokens[0]
         if account.api_key is not None and account.api_secret is not None:
             user, password = account.api_key, account.api_secret
-        credentials = (account.account_sid, user, password.get_secret_value())
-        if credentials not in self._messages:
-            client = Client(
-                user,
-                credentials[2],
-                account.account_sid,
-                http_client=self._http,
-                environment={"": ""},  # an empty one makes the package read the process'
-            )
-            self._messages[credentials] = client.messages
-        return self._messages[credentials]
+        return self._messages(account.account_sid, user, password.get_secret_value())
 
     def _status_callback(self, account: ChannelAccount, message: OutgoingMessage) -> str:
         names = urlencode({"part": message.part, "correlation": message.correlation})
         path = f"/webhooks/twilio/{account.id}/status"
         return f"{self._status_callback_base}{path}?{names}#{_RETRY_CALLBACKS}"
+
+
+def _messages(http: TwilioHttp, account_sid: str, user: str, password: str) -> MessageList:
+    # an empty environment makes the package read the process'
+    client = Client(user, password, account_sid, http_client=http, environment={"": ""})
+    return client.messages
 
 
 async def _attempted(call: Callable[[], Awaitable[T]]) -> T | Failure:

@@ -42,7 +42,8 @@ def run_history(version_table: str) -> None:
 
 
 async def _upgrade_postgres(url: str, histories: Sequence[str], busy_seconds: float) -> None:
-    engine = create_engine(url, pool_size=1, busy_seconds=busy_seconds)
+    # an index of months of rows takes as long as it takes
+    engine = create_engine(url, pool_size=1, busy_seconds=busy_seconds, command_seconds=None)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

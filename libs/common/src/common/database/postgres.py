@@ -14,6 +14,9 @@ from common.ids import Ulid
 
 T = TypeVar("T")
 
+_RECYCLE_SECONDS = 1800
+"""After which a connection is replaced, so that none lasts for ever with a demoted server."""
+
 
 class TenantConnection(asyncpg.Connection):
     """Sets the tenant of a transaction together with its BEGIN: one round trip, not two."""
@@ -29,8 +32,13 @@ class TenantConnection(asyncpg.Connection):
         return await super().execute(query, *args, **options)  # pyright: ignore[reportUnknownMemberType] - asyncpg types no args
 
 
-def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngine:
-    """Make an engine whose every wait is bounded by `busy_seconds`; it connects when first used."""
+def create_engine(
+    url: str, *, pool_size: int, busy_seconds: float, command_seconds: float | None
+) -> AsyncEngine:
+    """Make an engine that connects when first used.
+
+    Every wait for somebody else is bounded by `busy_seconds`, and a statement by `command_seconds`.
+    """
     milliseconds = str(int(busy_seconds * 1000))
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
@@ -38,11 +46,12 @@ def create_engine(url: str, *, pool_size: int, busy_seconds: float) -> AsyncEngi
         max_overflow=0,
         hide_parameters=True,  # errors reach the log, values of rows must not
         pool_timeout=busy_seconds,
+        pool_recycle=_RECYCLE_SECONDS,
         pool_use_lifo=True,  # few connections at work, each with its statements prepared
         connect_args={
             "connection_class": TenantConnection,
             "timeout": busy_seconds,
-            "command_timeout": busy_seconds * 2,
+            "command_timeout": command_seconds,
             "server_settings": {
                 "application_name": "recado",
                 "lock_timeout": milliseconds,
@@ -58,7 +67,12 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, pool_size: int, busy_seconds: float) -> None:
         """Prepare the pool; nothing connects yet."""
-        self._engine = create_engine(url, pool_size=pool_size, busy_seconds=busy_seconds)
+        self._engine = create_engine(
+            url,
+            pool_size=pool_size,
+            busy_seconds=busy_seconds,
+            command_seconds=busy_seconds * 2,  # for a lock, and for the work
+        )
         self._reading = self._engine.execution_options(postgresql_readonly=True)
 
     async def transaction(

@@ -12,6 +12,9 @@ from common.jobs.policy import RetryPolicy
 
 log = structlog.get_logger()
 
+_OVER_SECONDS = 60.0
+"""Who failed and never came back (another process did its work) holds up an outage no longer."""
+
 
 Waiter = tuple[str, ...]
 """Who cannot work: first what it is, which is told; then which one, if there are many."""
@@ -20,6 +23,7 @@ Waiter = tuple[str, ...]
 @dataclass(slots=True)
 class _Outage:
     since: float
+    met_at: float
     waiting: set[Waiter] = field(default_factory=set[Waiter])
 
 
@@ -37,10 +41,11 @@ class Outages:
     def failed(self, who: Waiter, error: DependencyDown) -> timedelta:
         """Note that `who` could not work, and tell how long it should rest."""
         now, name = time.monotonic(), error.dependency
-        if name not in self._away:
-            self._away[name] = _Outage(now)
+        outage = self._away.get(name)
+        if outage is None or now - outage.met_at > _OVER_SECONDS:
+            outage = self._away[name] = _Outage(now, now)
             log.warning("dependency away", dependency=name, cause=error.cause, who=who[0])
-        outage = self._away[name]
+        outage.met_at = now
         outage.waiting.add(who)
         return self._policy.rest_while_away(now - outage.since, random.random())  # noqa: S311 - jitter
 

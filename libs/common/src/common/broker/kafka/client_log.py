@@ -1,4 +1,7 @@
-"""The log of aiokafka, which complains at each attempt: told once a minute for each kind."""
+"""The log of aiokafka, which complains at each attempt: told once a minute for each kind.
+
+One thing it says in passing, and it is the worst: that the broker deleted records nobody had read.
+"""
 
 import logging
 import time
@@ -8,6 +11,8 @@ import structlog
 log = structlog.get_logger()
 
 _SILENCE_SECONDS = 60.0
+_FETCHER = "aiokafka.consumer.fetcher"
+_GONE = "Fetch offset %s is out of range"
 
 
 class _OnceAMinute(logging.Handler):
@@ -18,6 +23,10 @@ class _OnceAMinute(logging.Handler):
         self._told: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.WARNING:
+            if record.msg.startswith(_GONE):
+                log.error("records gone before they were read", said=record.getMessage())
+            return
         now, kind = time.monotonic(), f"{record.name} {record.msg}"
         if not record.exc_info and now - self._told.get(kind, -_SILENCE_SECONDS) < _SILENCE_SECONDS:
             return
@@ -37,3 +46,4 @@ def quiet_client() -> None:
     if not any(isinstance(handler, _OnceAMinute) for handler in client.handlers):
         client.addHandler(_OnceAMinute())
     client.propagate = False
+    logging.getLogger(_FETCHER).setLevel(logging.INFO)
